@@ -1,0 +1,81 @@
+//! [`GenerateRequest`]: what every protocol becomes before anything is computed.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::chat::ChatMessage;
+use crate::llama::Token;
+use crate::sampling::SamplingParams;
+
+/// One generation, whichever protocol or command asked for it. All values are validated already.
+#[derive(Debug, Clone)]
+pub struct GenerateRequest {
+    /// What to continue.
+    pub prompt: Prompt,
+    /// How tokens are drawn.
+    pub sampling: SamplingParams,
+    /// Upper bound on generated tokens; `None` means what is left of the context.
+    pub max_tokens: Option<u32>,
+    /// Strings that end the answer; they are not part of it. At most [`MAX_STOP_STRINGS`].
+    pub stop: Vec<String>,
+    /// Runs with different namespaces never share cached prefixes (0 = the default).
+    pub namespace: u64,
+}
+
+/// The most stop strings a request may carry.
+pub const MAX_STOP_STRINGS: usize = 16;
+
+/// The longest stop string, in bytes.
+pub const MAX_STOP_BYTES: usize = 1024;
+
+/// What a generation continues.
+#[derive(Debug, Clone)]
+pub enum Prompt {
+    /// A conversation, rendered by the model's chat template.
+    Chat(ChatPrompt),
+    /// Plain text; special tokens in it are text, and the model's BOS is added as it wants.
+    Text(String),
+    /// Token ids, used as they are.
+    Tokens(Vec<Token>),
+}
+
+/// A conversation and what its template is told.
+#[derive(Debug, Clone, Default)]
+pub struct ChatPrompt {
+    /// The messages in order; at least one.
+    pub messages: Vec<ChatMessage>,
+    /// Extra variables for the template (`enable_thinking`, …).
+    pub template_kwargs: BTreeMap<String, Value>,
+}
+
+impl ChatPrompt {
+    /// A conversation with default template variables.
+    #[must_use]
+    pub fn new(messages: Vec<ChatMessage>) -> Self {
+        Self {
+            messages,
+            template_kwargs: BTreeMap::new(),
+        }
+    }
+}
+
+impl GenerateRequest {
+    /// A request with default sampling and no limit but the context.
+    #[must_use]
+    pub fn new(prompt: Prompt) -> Self {
+        Self {
+            prompt,
+            sampling: SamplingParams::default(),
+            max_tokens: None,
+            stop: Vec::new(),
+            namespace: 0,
+        }
+    }
+
+    /// One user message.
+    #[must_use]
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Prompt::Chat(ChatPrompt::new(vec![ChatMessage::user(text)])))
+    }
+}

@@ -1,0 +1,5 @@
+//! Owning, safe wrappers over llama.cpp.
+
+mod token;
+
+pub use token::Token;

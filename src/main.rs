@@ -1,0 +1,2 @@
+//! The rein command.
+fn main() {}

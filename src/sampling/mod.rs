@@ -1,0 +1,5 @@
+//! Logits → token.
+
+mod params;
+
+pub use params::SamplingParams;

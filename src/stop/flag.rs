@@ -1,0 +1,212 @@
+//! [`StopFlag`]: one atomic cause, and wake-ups for everyone who waits on it.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+
+use tokio_util::sync::CancellationToken;
+
+/// Why a run was told to stop. The first cause wins and is never overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum StopCause {
+    /// Somebody asked: the cancel route, Ctrl-C in the terminal, a library call.
+    User = 1,
+    /// The client closed its connection, or dropped the stream.
+    Disconnect = 2,
+    /// The wall clock of `--max-generation-seconds` ran out.
+    Deadline = 3,
+    /// The model is being unloaded.
+    Unload = 4,
+    /// The server is shutting down.
+    Shutdown = 5,
+    /// The client read so slowly that its run was given up.
+    SlowClient = 6,
+}
+
+impl StopCause {
+    /// The cause as a metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Disconnect => "disconnect",
+            Self::Deadline => "deadline",
+            Self::Unload => "unload",
+            Self::Shutdown => "shutdown",
+            Self::SlowClient => "slow_client",
+        }
+    }
+
+    fn from_u8(value: u8) -> Option<Self> {
+        Some(match value {
+            1 => Self::User,
+            2 => Self::Disconnect,
+            3 => Self::Deadline,
+            4 => Self::Unload,
+            5 => Self::Shutdown,
+            6 => Self::SlowClient,
+            _ => return None,
+        })
+    }
+}
+
+/// A stop that can be set once and seen by everybody: polled by the decode thread, read by the abort
+/// callback in the middle of a decode, awaited by async code.
+///
+/// The second half is the answer: [`StopFlag::release`] is called by whoever computes once it has
+/// let go for good, and [`StopFlag::released`] waits for that. Nothing is reported as stopped before.
+#[derive(Clone)]
+pub struct StopFlag {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// 0 while running, else a [`StopCause`].
+    cause: AtomicU8,
+    set: CancellationToken,
+    released: CancellationToken,
+    /// The thread that computes for this flag; it may be parked.
+    worker: OnceLock<Thread>,
+}
+
+impl StopFlag {
+    /// A flag that is not set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                cause: AtomicU8::new(0),
+                set: CancellationToken::new(),
+                released: CancellationToken::new(),
+                worker: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Sets the flag. Returns true if this call was the first; later causes are ignored.
+    pub fn set(&self, cause: StopCause) -> bool {
+        let first = self
+            .inner
+            .cause
+            .compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if first {
+            self.inner.set.cancel();
+            if let Some(worker) = self.inner.worker.get() {
+                worker.unpark();
+            }
+        }
+        first
+    }
+
+    /// True once somebody asked to stop. One atomic load: cheap enough for every graph node.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.inner.cause.load(Ordering::Acquire) != 0
+    }
+
+    /// The first cause, if the flag is set.
+    #[must_use]
+    pub fn cause(&self) -> Option<StopCause> {
+        StopCause::from_u8(self.inner.cause.load(Ordering::Acquire))
+    }
+
+    /// Waits until the flag is set. Cancel-safe.
+    pub async fn stopped(&self) {
+        self.inner.set.cancelled().await;
+    }
+
+    /// Says that nothing computes for this flag any more, stopped or finished. Idempotent.
+    pub fn release(&self) {
+        self.inner.released.cancel();
+    }
+
+    /// True once [`Self::release`] was called.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.inner.released.is_cancelled()
+    }
+
+    /// Waits until the run has been let go of. Cancel-safe.
+    pub async fn released(&self) {
+        self.inner.released.cancelled().await;
+    }
+
+    /// Names the thread to unpark when the flag is set. The first caller wins.
+    pub fn wake_thread(&self, worker: Thread) {
+        // A flag belongs to one run and a run to one decode thread, so a second call has nothing to add.
+        let _ = self.inner.worker.set(worker);
+        if self.is_set() {
+            // The flag may have been set before the thread was known.
+            if let Some(worker) = self.inner.worker.get() {
+                worker.unpark();
+            }
+        }
+    }
+
+    /// True if both are the same flag, not merely in the same state.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Default for StopFlag {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for StopFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StopFlag")
+            .field("cause", &self.cause())
+            .field("released", &self.is_released())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cause_wins() {
+        let flag = StopFlag::new();
+        assert_eq!(flag.cause(), None);
+        assert!(flag.set(StopCause::User));
+        assert!(!flag.set(StopCause::Disconnect));
+        assert_eq!(flag.cause(), Some(StopCause::User));
+    }
+
+    #[test]
+    fn setting_wakes_a_parked_worker() {
+        let flag = StopFlag::new();
+        let theirs = flag.clone();
+        let worker = std::thread::spawn(move || {
+            theirs.wake_thread(std::thread::current());
+            while !theirs.is_set() {
+                std::thread::park();
+            }
+            theirs.release();
+        });
+        flag.set(StopCause::Unload);
+        worker.join().unwrap();
+        assert!(flag.is_released());
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_when_the_flag_is_set_and_when_the_run_is_released() {
+        let flag = StopFlag::new();
+        let theirs = flag.clone();
+        let waiter = tokio::spawn(async move {
+            theirs.stopped().await;
+            theirs.release();
+        });
+        flag.set(StopCause::User);
+        flag.released().await;
+        waiter.await.unwrap();
+    }
+}
