@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod chat;
+pub mod engine;
 pub mod generation;
 pub mod llama;
 pub mod models;

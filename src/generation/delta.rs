@@ -1,9 +1,7 @@
 //! [`Delta`]: the one stream that every protocol's encoder reads.
 
-use std::time::Duration;
-
+use crate::engine::Summary;
 use crate::llama::Token;
-use crate::stop::StopCause;
 
 /// A piece of an answer, in order. The last one is always [`Delta::Done`] or [`Delta::Failed`].
 #[derive(Debug, Clone, PartialEq)]
@@ -22,63 +20,4 @@ pub enum Delta {
         /// The cause, fit to be shown to the client.
         message: String,
     },
-}
-
-/// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The model ended its turn.
-    EndOfTurn,
-    /// One of the request's stop strings.
-    StopString,
-    /// `max_tokens`, or the end of the context.
-    Length,
-    /// The run was stopped. [`StopCause::Deadline`] counts as a limit, the others as a stop.
-    Stopped(StopCause),
-}
-
-impl FinishReason {
-    /// OpenAI's `finish_reason`: `length` for limits (tokens, context, wall clock), else `stop`.
-    #[must_use]
-    pub fn as_openai(self) -> &'static str {
-        match self {
-            Self::Length | Self::Stopped(StopCause::Deadline) => "length",
-            Self::EndOfTurn | Self::StopString | Self::Stopped(_) => "stop",
-        }
-    }
-}
-
-/// What a finished run did, as measured by the decode thread.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// Why it ended.
-    pub reason: FinishReason,
-    /// Token counts.
-    pub usage: Usage,
-    /// Durations.
-    pub timings: Timings,
-}
-
-/// Token counts of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// All tokens of the prompt.
-    pub prompt_tokens: u32,
-    /// Those of them that were not computed because a cached prefix had them.
-    pub cached_tokens: u32,
-    /// Tokens drawn, the end-of-generation token included.
-    pub completion_tokens: u32,
-}
-
-/// Durations of a run. `prompt` covers admission to first token, `decode` first to last token.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Timings {
-    /// Accepted → admitted to a sequence.
-    pub queued: Duration,
-    /// Prompt tokens that were computed.
-    pub prompt_computed: u32,
-    /// Admitted → first token drawn.
-    pub prompt: Duration,
-    /// First token drawn → last token drawn.
-    pub decode: Duration,
 }

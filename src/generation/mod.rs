@@ -3,5 +3,6 @@
 mod delta;
 mod request;
 
-pub use delta::{Delta, FinishReason, Summary, Timings, Usage};
+pub use crate::engine::{FinishReason, Summary, Timings, Usage};
+pub use delta::Delta;
 pub use request::{ChatPrompt, GenerateRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, Prompt};

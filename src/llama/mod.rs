@@ -1,5 +1,33 @@
-//! Owning, safe wrappers over llama.cpp.
+//! Owning, safe wrappers over llama.cpp: the only `unsafe` of the engine.
+//!
+//! [`Model`] is shared by everybody; [`Context`] belongs to one decode thread. Whatever can throw goes
+//! through the shim in `vendor/llama`; whatever would trip an assertion of ggml (which ends the process)
+//! is validated here first. Nothing in this module knows of requests, HTTP or JSON.
+#![expect(unsafe_code, reason = "the binding is where rein's unsafe code lives")]
 
+mod backend;
+mod batch;
+mod context;
+mod error;
+mod model;
+mod operation;
+mod shim;
+mod threadpool;
 mod token;
+mod vocab;
 
+pub use backend::{Backend, LLAMA_BUILD};
+pub use batch::{Batch, SeqId};
+pub use context::{Context, ContextParams, DecodeOutcome, SeqBounds};
+pub use error::LlamaError;
+pub use model::{Model, ModelParams};
 pub use token::Token;
+pub use vocab::{MAX_TEXT_BYTES, TokenizeOptions, Vocab};
+
+// What may cross threads is part of the contract: a model goes everywhere; a context and its batch move
+// to their decode thread and are used nowhere else; a flag is what reaches into a running decode.
+static_assertions::assert_impl_all!(Model: Send, Sync);
+static_assertions::assert_impl_all!(Context: Send);
+static_assertions::assert_not_impl_any!(Context: Sync);
+static_assertions::assert_not_impl_any!(Batch: Sync);
+static_assertions::assert_impl_all!(crate::stop::StopFlag: Send, Sync);

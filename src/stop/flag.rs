@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
@@ -55,8 +56,10 @@ impl StopCause {
 /// A stop that can be set once and seen by everybody: polled by the decode thread, read by the abort
 /// callback in the middle of a decode, awaited by async code.
 ///
-/// The second half is the answer: [`StopFlag::release`] is called by whoever computes once it has
-/// let go for good, and [`StopFlag::released`] waits for that. Nothing is reported as stopped before.
+/// The second half is the answer. Whoever computes claims the flag with [`StopFlag::begin`] and calls
+/// [`StopFlag::release`] once it has let go for good; [`StopFlag::released`] waits for that, and nothing
+/// is reported as stopped before. A flag that is set before anybody began is released at once: what
+/// still waits in a queue needs nobody's help to be stopped.
 #[derive(Clone)]
 pub struct StopFlag {
     inner: Arc<Inner>,
@@ -65,11 +68,21 @@ pub struct StopFlag {
 struct Inner {
     /// 0 while running, else a [`StopCause`].
     cause: AtomicU8,
+    /// [`WAITING`], [`BEGUN`] or [`WITHDRAWN`].
+    progress: AtomicU8,
+    set_at: OnceLock<Instant>,
     set: CancellationToken,
     released: CancellationToken,
     /// The thread that computes for this flag; it may be parked.
     worker: OnceLock<Thread>,
 }
+
+/// Nobody computes for the flag yet.
+const WAITING: u8 = 0;
+/// Somebody does, or did.
+const BEGUN: u8 = 1;
+/// Stopped before anybody began; nobody may begin any more.
+const WITHDRAWN: u8 = 2;
 
 impl StopFlag {
     /// A flag that is not set.
@@ -78,6 +91,8 @@ impl StopFlag {
         Self {
             inner: Arc::new(Inner {
                 cause: AtomicU8::new(0),
+                progress: AtomicU8::new(WAITING),
+                set_at: OnceLock::new(),
                 set: CancellationToken::new(),
                 released: CancellationToken::new(),
                 worker: OnceLock::new(),
@@ -87,18 +102,50 @@ impl StopFlag {
 
     /// Sets the flag. Returns true if this call was the first; later causes are ignored.
     pub fn set(&self, cause: StopCause) -> bool {
+        let now = Instant::now();
         let first = self
             .inner
             .cause
             .compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if first {
+            // Only the first caller gets here, so the cell is empty.
+            let _ = self.inner.set_at.set(now);
+            if self.advance(WITHDRAWN) {
+                self.release();
+            }
             self.inner.set.cancel();
             if let Some(worker) = self.inner.worker.get() {
                 worker.unpark();
             }
         }
         first
+    }
+
+    fn advance(&self, to: u8) -> bool {
+        self.inner
+            .progress
+            .compare_exchange(WAITING, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// Claims the flag for computing. False where it was stopped before: then nothing may be computed.
+    /// Only the first call can succeed.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        self.advance(BEGUN)
+    }
+
+    /// True where the flag was set before anybody began to compute.
+    #[must_use]
+    pub fn is_withdrawn(&self) -> bool {
+        self.inner.progress.load(Ordering::Acquire) == WITHDRAWN
+    }
+
+    /// When the flag was set.
+    #[must_use]
+    pub fn set_at(&self) -> Option<Instant> {
+        self.inner.set_at.get().copied()
     }
 
     /// True once somebody asked to stop. One atomic load: cheap enough for every graph node.
@@ -185,6 +232,7 @@ mod tests {
     fn setting_wakes_a_parked_worker() {
         let flag = StopFlag::new();
         let theirs = flag.clone();
+        assert!(flag.begin());
         let worker = std::thread::spawn(move || {
             theirs.wake_thread(std::thread::current());
             while !theirs.is_set() {
@@ -197,9 +245,28 @@ mod tests {
         assert!(flag.is_released());
     }
 
+    #[test]
+    fn a_flag_set_before_anybody_began_is_released_at_once() {
+        let flag = StopFlag::new();
+        flag.set(StopCause::User);
+        assert!(flag.is_released() && flag.is_withdrawn());
+        assert!(!flag.begin());
+    }
+
+    #[test]
+    fn a_flag_set_while_somebody_computes_waits_for_the_release() {
+        let flag = StopFlag::new();
+        assert!(flag.begin());
+        flag.set(StopCause::User);
+        assert!(!flag.is_released());
+        flag.release();
+        assert!(flag.is_released() && !flag.is_withdrawn());
+    }
+
     #[tokio::test]
     async fn waiting_ends_when_the_flag_is_set_and_when_the_run_is_released() {
         let flag = StopFlag::new();
+        assert!(flag.begin());
         let theirs = flag.clone();
         let waiter = tokio::spawn(async move {
             theirs.stopped().await;

@@ -1,0 +1,20 @@
+//! Compiles the C++ shim (`vendor/llama`) against the llama.cpp that llama-cpp-sys-2 has built.
+
+use std::env;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo:rerun-if-changed=vendor/llama/shim.h");
+    println!("cargo:rerun-if-changed=vendor/llama/shim.cpp");
+
+    // Set by cargo for direct dependents of a crate with `links = "llama"`.
+    let root = env::var_os("DEP_LLAMA_ROOT")
+        .expect("DEP_LLAMA_ROOT is not set: llama-cpp-sys-2 must be a direct dependency");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .include(PathBuf::from(root).join("include"))
+        .file("vendor/llama/shim.cpp")
+        .warnings(true)
+        .compile("rein_llama_shim");
+}

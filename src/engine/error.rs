@@ -1,0 +1,48 @@
+//! Errors of the engine.
+
+use crate::llama::LlamaError;
+
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// llama.cpp refused.
+    #[error(transparent)]
+    Llama(#[from] LlamaError),
+    /// The model cannot generate text.
+    #[error("this model does not generate text (it is an encoder or a diffusion model); load a causal language model")]
+    NotCausal,
+    /// The load was stopped.
+    #[error("the load was stopped")]
+    Stopped,
+    /// The operating system gave no thread.
+    #[error("the decode thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why a run was not accepted. Nothing was computed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SubmitError {
+    /// As many runs are waiting as may wait.
+    #[error("{waiting} requests are waiting already; try again in a moment")]
+    QueueFull {
+        /// The length of the queue.
+        waiting: usize,
+    },
+    /// Prompt and at least one answer token do not fit a sequence.
+    #[error("the prompt has {n_prompt} tokens, and the context holds {n_ctx} for prompt and answer together")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        n_prompt: usize,
+        /// Cells of a sequence.
+        n_ctx: usize,
+    },
+    /// There is nothing to continue.
+    #[error("the prompt has no tokens")]
+    EmptyPrompt,
+    /// A token id from outside is not in the vocabulary.
+    #[error("{0}")]
+    UnknownToken(String),
+    /// The decode thread has ended: the model is being unloaded, or the thread failed.
+    #[error("the model is not running any more; load it again")]
+    Closed,
+}

@@ -1,0 +1,370 @@
+//! [`Engine`] and [`RunHandle`]: what the rest of rein holds of a decode thread and of a run on it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::mpsc;
+
+use super::decode_thread::DecodeThread;
+use super::error::{EngineError, SubmitError};
+use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
+use super::run::{Run, RunSpec};
+use crate::llama::{Context, ContextParams, Model};
+use crate::stop::{StopCause, StopFlag};
+
+/// The shape and the limits of an engine.
+#[derive(Debug, Clone)]
+pub struct EngineParams {
+    /// KV cells in all, divided evenly among `parallel` sequences.
+    pub n_ctx: u32,
+    /// Runs that compute at the same time, 1..=256.
+    pub parallel: u32,
+    /// Threads that compute.
+    pub threads: u32,
+    /// Runs that may wait for a sequence; more are refused.
+    pub max_queue: usize,
+    /// How long a step may take while somebody is decoding.
+    pub max_step: Duration,
+    /// The most prompt tokens of one decode.
+    pub max_chunk: u32,
+    /// Events that are buffered for a client that reads slowly, before its run is parked.
+    pub event_buffer: usize,
+    /// How long a parked run is kept before it is given up.
+    pub slow_client: Duration,
+}
+
+impl Default for EngineParams {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
+        Self {
+            n_ctx: 0,
+            parallel: 4,
+            threads: threads as u32,
+            max_queue: 64,
+            max_step: Duration::from_millis(100),
+            max_chunk: 512,
+            event_buffer: 256,
+            slow_client: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the decode thread and its handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Accepted runs that have no sequence yet.
+    pub(super) waiting: AtomicUsize,
+    /// Set once: no run is accepted any more, whatever is computed is aborted, and the thread ends.
+    closing: OnceLock<StopCause>,
+    pub(super) slots: Mutex<Vec<SlotView>>,
+}
+
+impl Shared {
+    pub(super) fn close(&self, cause: StopCause) {
+        // The first cause stays.
+        let _ = self.closing.set(cause);
+    }
+
+    pub(super) fn closing(&self) -> Option<StopCause> {
+        self.closing.get().copied()
+    }
+}
+
+/// What a sequence is doing, for `/slots`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SlotView {
+    /// The run, if there is one.
+    pub run: Option<u64>,
+    /// Tokens of its prompt.
+    pub n_prompt: usize,
+    /// Those that a cached prefix had.
+    pub n_cached: usize,
+    /// Prompt tokens computed or cached so far.
+    pub n_prompt_processed: usize,
+    /// Tokens generated.
+    pub n_decoded: usize,
+    /// The most it may generate.
+    pub max_new: usize,
+    /// Tokens that the sequence holds.
+    pub n_held: usize,
+}
+
+/// A running model: the decode thread, its queue, and the weights.
+#[derive(Debug)]
+pub struct Engine {
+    model: Model,
+    n_ctx: usize,
+    params: EngineParams,
+    shared: Arc<Shared>,
+    queue: Sender<Run>,
+    next_id: AtomicU64,
+    worker: Thread,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Allocates the KV cells and starts the decode thread. Blocks for as long as that takes, which a set
+    /// `flag` shortens.
+    pub fn start(model: &Model, params: EngineParams, flag: &StopFlag) -> Result<Self, EngineError> {
+        if !model.is_causal_lm() {
+            return Err(EngineError::NotCausal);
+        }
+        let context = Context::new(
+            model,
+            &ContextParams {
+                n_ctx: params.n_ctx,
+                n_seq_max: params.parallel,
+                n_batch: params.max_chunk,
+                n_threads: params.threads,
+            },
+        )?;
+        if flag.is_set() {
+            return Err(EngineError::Stopped);
+        }
+        let n_ctx = context.n_ctx_seq() as usize;
+        let shared = Arc::new(Shared {
+            waiting: AtomicUsize::new(0),
+            closing: OnceLock::new(),
+            slots: Mutex::new(vec![SlotView::default(); context.n_seq_max() as usize]),
+        });
+        // `waiting` bounds the queue; the channel's own bound leaves room for what is withdrawn.
+        let (queue, commands) = crossbeam_channel::bounded(params.max_queue.max(1) * 2 + 256);
+        let mut decode = DecodeThread::new(context, commands, shared.clone(), &params);
+        decode.warm_up(flag)?;
+        let thread = std::thread::Builder::new()
+            .name("rein-decode".into())
+            .spawn(move || decode.run())?;
+        Ok(Self {
+            model: model.clone(),
+            n_ctx,
+            params,
+            shared,
+            queue,
+            next_id: AtomicU64::new(0),
+            worker: thread.thread().clone(),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The longest that prompt and answer can be together, in tokens.
+    #[must_use]
+    pub fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    /// The parameters it was started with.
+    #[must_use]
+    pub fn params(&self) -> &EngineParams {
+        &self.params
+    }
+
+    /// What every sequence is doing.
+    #[must_use]
+    pub fn slots(&self) -> Vec<SlotView> {
+        self.shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Runs that wait for a sequence.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Acquire)
+    }
+
+    /// False once the decode thread has ended, or is about to.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.shared.closing().is_none()
+    }
+
+    /// Puts a run into the queue. Does not block.
+    pub fn submit(&self, spec: RunSpec) -> Result<RunHandle, SubmitError> {
+        let result = self.try_submit(spec);
+        result.map_err(|(error, flag)| {
+            // Nothing was or will be computed, so whoever stops this run need not wait.
+            flag.release();
+            error
+        })
+    }
+
+    fn try_submit(&self, spec: RunSpec) -> Result<RunHandle, (SubmitError, StopFlag)> {
+        let flag = spec.flag.clone();
+        let refuse = |error| (error, flag.clone());
+        if !self.is_running() {
+            return Err(refuse(SubmitError::Closed));
+        }
+        let n_prompt = spec.prompt.len();
+        if n_prompt == 0 {
+            return Err(refuse(SubmitError::EmptyPrompt));
+        }
+        if n_prompt >= self.n_ctx {
+            return Err(refuse(SubmitError::PromptTooLong { n_prompt, n_ctx: self.n_ctx }));
+        }
+        self.model
+            .vocab()
+            .check(&spec.prompt)
+            .map_err(|error| refuse(SubmitError::UnknownToken(error.to_string())))?;
+        self.take_queue_place().map_err(refuse)?;
+
+        flag.wake_thread(self.worker.clone());
+        let (sender, events) = mpsc::channel(self.params.event_buffer.max(8));
+        let parked = Arc::new(AtomicBool::new(false));
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let run = Run::new(id, spec, self.n_ctx, sender, parked.clone());
+        if let Err(error) = self.queue.try_send(run) {
+            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(refuse(match error {
+                TrySendError::Full(_) => SubmitError::QueueFull { waiting: self.waiting() },
+                TrySendError::Disconnected(_) => SubmitError::Closed,
+            }));
+        }
+        self.worker.unpark();
+        Ok(RunHandle {
+            id,
+            events,
+            flag,
+            parked,
+            worker: self.worker.clone(),
+            n_prompt,
+            finished: false,
+        })
+    }
+
+    fn take_queue_place(&self) -> Result<(), SubmitError> {
+        // Runs that a free sequence will take at once pass through the queue too, so the bound counts
+        // them in addition.
+        let limit = self.params.max_queue + self.params.parallel as usize;
+        let taken = self
+            .shared
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+                (waiting < limit).then_some(waiting + 1)
+            });
+        taken.map(|_| ()).map_err(|waiting| SubmitError::QueueFull { waiting })
+    }
+
+    /// Stops every run with this cause and waits until the decode thread has ended. Idempotent: the first
+    /// cause wins.
+    pub fn close(&self, cause: StopCause) {
+        self.shared.close(cause);
+        self.worker.unpark();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the decode thread ended with a panic");
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close(StopCause::Unload);
+    }
+}
+
+/// A run, seen from outside: its events, and its flag. Dropping it stops the run.
+#[derive(Debug)]
+pub struct RunHandle {
+    id: u64,
+    events: mpsc::Receiver<RunEvent>,
+    flag: StopFlag,
+    parked: Arc<AtomicBool>,
+    worker: Thread,
+    n_prompt: usize,
+    finished: bool,
+}
+
+impl RunHandle {
+    /// The run's number on this engine.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The run's flag.
+    #[must_use]
+    pub fn flag(&self) -> &StopFlag {
+        &self.flag
+    }
+
+    /// The next event; `None` after the last. Cancel-safe.
+    pub async fn next(&mut self) -> Option<RunEvent> {
+        if self.finished {
+            return None;
+        }
+        let flag = self.flag.clone();
+        let event = tokio::select! {
+            biased;
+            event = self.events.recv() => event,
+            // The decode thread need not be asked about a run that it never began.
+            () = flag.released(), if !self.flag.is_released() || self.flag.is_withdrawn() => {
+                if self.flag.is_withdrawn() {
+                    Some(RunEvent::Done(self.withdrawn()))
+                } else {
+                    self.events.recv().await
+                }
+            }
+        };
+        Some(self.received(event))
+    }
+
+    /// The next event; `None` after the last. Blocks, and so must not be called from async code.
+    pub fn next_blocking(&mut self) -> Option<RunEvent> {
+        if self.finished {
+            return None;
+        }
+        let event = self.events.blocking_recv();
+        Some(self.received(event))
+    }
+
+    fn received(&mut self, event: Option<RunEvent>) -> RunEvent {
+        if self.parked.swap(false, Ordering::SeqCst) {
+            self.worker.unpark();
+        }
+        let event = event.unwrap_or_else(|| {
+            if self.flag.is_withdrawn() {
+                RunEvent::Done(self.withdrawn())
+            } else {
+                RunEvent::Failed {
+                    message: "the decode thread ended before the answer did; load the model again".into(),
+                }
+            }
+        });
+        self.finished = !matches!(event, RunEvent::Output { .. });
+        event
+    }
+
+    fn withdrawn(&self) -> Summary {
+        Summary {
+            reason: FinishReason::Stopped(self.flag.cause().unwrap_or(StopCause::User)),
+            usage: Usage {
+                prompt_tokens: self.n_prompt as u32,
+                ..Usage::default()
+            },
+            timings: Timings::default(),
+        }
+    }
+}
+
+impl Drop for RunHandle {
+    fn drop(&mut self) {
+        self.flag.set(StopCause::Disconnect);
+    }
+}

@@ -1,0 +1,67 @@
+//! The engine's metrics, with handles made once: the decode thread only adds numbers.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::stop::StopCause;
+
+/// The phase in which a stop found its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Queued,
+    Prefill,
+    Decode,
+}
+
+impl Phase {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Prefill => "prefill",
+            Self::Decode => "decode",
+        }
+    }
+}
+
+/// Handles of what the decode thread measures.
+pub(super) struct EngineMetrics {
+    pub(super) running: Gauge,
+    pub(super) waiting: Gauge,
+    pub(super) cached_tokens: Gauge,
+    pub(super) prompt_tokens: Counter,
+    pub(super) prompt_tokens_cached: Counter,
+    pub(super) generated_tokens: Counter,
+    pub(super) wasted_tokens: Counter,
+    pub(super) step_seconds: Histogram,
+    pub(super) time_to_first_token: Histogram,
+    pub(super) inter_token_latency: Histogram,
+}
+
+impl EngineMetrics {
+    pub(super) fn new() -> Self {
+        Self {
+            running: gauge!("rein_runs_running"),
+            waiting: gauge!("rein_runs_waiting"),
+            cached_tokens: gauge!("rein_cached_prefix_tokens"),
+            prompt_tokens: counter!("rein_prompt_tokens_total"),
+            prompt_tokens_cached: counter!("rein_prompt_tokens_cached_total"),
+            generated_tokens: counter!("rein_generated_tokens_total"),
+            wasted_tokens: counter!("rein_wasted_tokens_total"),
+            step_seconds: histogram!("rein_step_seconds"),
+            time_to_first_token: histogram!("rein_time_to_first_token_seconds"),
+            inter_token_latency: histogram!("rein_inter_token_latency_seconds"),
+        }
+    }
+
+    /// A stopped run: from the flag to the end of the last decode that contained it.
+    pub(super) fn stopped(phase: Phase, cause: StopCause, latency: Duration) {
+        histogram!("rein_stop_latency_seconds", "phase" => phase.as_str(), "cause" => cause.as_str())
+            .record(latency.as_secs_f64());
+    }
+
+    /// A finished run of any kind.
+    pub(super) fn finished(reason: &'static str) {
+        counter!("rein_runs_finished_total", "reason" => reason).increment(1);
+    }
+}

@@ -1,0 +1,24 @@
+//! The decode thread: queue, runs, step planner, prefix cache, events.
+//!
+//! [`Engine`] owns one OS thread per loaded model. Runs come to it by a bounded queue
+//! ([`Engine::submit`]) and answer by a bounded channel of [`RunEvent`]s. There is no async, no HTTP and
+//! no JSON in here; what protocols and templates are, this module does not know.
+//!
+//! The pure parts are [`planner`] (which rows the next step computes), [`prefix`] (which sequence a run
+//! takes), [`text`] (bytes → characters, stop strings) and [`cost`] (how long things take).
+
+pub mod cost;
+mod decode_thread;
+mod error;
+mod events;
+mod handle;
+mod metrics;
+pub mod planner;
+pub mod prefix;
+mod run;
+pub mod text;
+
+pub use error::{EngineError, SubmitError};
+pub use events::{FinishReason, RunEvent, Summary, Timings, Usage};
+pub use handle::{Engine, EngineParams, RunHandle, SlotView};
+pub use run::RunSpec;

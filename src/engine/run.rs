@@ -1,0 +1,268 @@
+//! [`Run`]: one generation on the decode thread, from the queue to its last event.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
+use super::metrics::Phase;
+use super::planner::RunView;
+use super::text::{OutputText, Pushed};
+use crate::llama::{SeqId, Token};
+use crate::sampling::{Sampler, SamplingParams};
+use crate::stop::StopFlag;
+
+/// What is asked of the engine: tokens in, and how to go on from them.
+#[derive(Debug)]
+pub struct RunSpec {
+    /// The prompt; not empty.
+    pub prompt: Vec<Token>,
+    /// How tokens are drawn.
+    pub sampling: SamplingParams,
+    /// Upper bound on generated tokens; `None` means what is left of the context.
+    pub max_tokens: Option<u32>,
+    /// Stop strings.
+    pub stop: Vec<String>,
+    /// Prefixes are shared only between runs of the same namespace.
+    pub namespace: u64,
+    /// When the run's wall clock runs out.
+    pub deadline: Option<Instant>,
+    /// The run's one flag.
+    pub flag: StopFlag,
+}
+
+/// A run on the decode thread. Dropping it, for whatever reason, releases its flag.
+pub(super) struct Run {
+    pub(super) id: u64,
+    pub(super) flag: StopFlag,
+    pub(super) namespace: u64,
+    pub(super) deadline: Option<Instant>,
+    /// Prompt and answer so far.
+    pub(super) tokens: Vec<Token>,
+    /// How many of them are computed.
+    pub(super) computed: usize,
+    /// The sequence, once admitted.
+    pub(super) seq: Option<SeqId>,
+    pub(super) sampler: Sampler,
+    pub(super) idle_steps: u32,
+    /// Since when the client has not been reading.
+    pub(super) parked_since: Option<Instant>,
+    /// When the last decode that contained this run ended.
+    pub(super) last_computed: Option<Instant>,
+    n_prompt: usize,
+    max_new: usize,
+    n_cached: usize,
+    text: OutputText,
+    unsent: Vec<Token>,
+    events: mpsc::Sender<RunEvent>,
+    parked: Arc<AtomicBool>,
+    submitted: Instant,
+    admitted: Option<Instant>,
+    first_token: Option<Instant>,
+    last_token: Option<Instant>,
+}
+
+/// Room that is kept in the event channel, so that the last events always fit: held-back text and the end.
+const RESERVED_EVENTS: usize = 3;
+
+impl Run {
+    /// `n_ctx`: cells of a sequence; the prompt is known to be shorter.
+    pub(super) fn new(
+        id: u64,
+        spec: RunSpec,
+        n_ctx: usize,
+        events: mpsc::Sender<RunEvent>,
+        parked: Arc<AtomicBool>,
+    ) -> Self {
+        let n_prompt = spec.prompt.len();
+        let room = n_ctx - n_prompt;
+        Self {
+            id,
+            flag: spec.flag,
+            namespace: spec.namespace,
+            deadline: spec.deadline,
+            tokens: spec.prompt,
+            computed: 0,
+            seq: None,
+            sampler: Sampler::new(spec.sampling),
+            idle_steps: 0,
+            parked_since: None,
+            last_computed: None,
+            n_prompt,
+            max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),
+            n_cached: 0,
+            text: OutputText::new(spec.stop),
+            unsent: Vec::new(),
+            events,
+            parked,
+            submitted: Instant::now(),
+            admitted: None,
+            first_token: None,
+            last_token: None,
+        }
+    }
+
+    /// The run has a sequence that holds the first `cached` tokens of its prompt.
+    pub(super) fn admit(&mut self, seq: SeqId, cached: usize) {
+        self.seq = Some(seq);
+        self.computed = cached;
+        self.n_cached = cached;
+        self.admitted = Some(Instant::now());
+        // The penalties look back on the prompt too.
+        for &token in &self.tokens {
+            self.sampler.accept(token);
+        }
+    }
+
+    pub(super) fn remaining(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        if self.seq.is_none() {
+            Phase::Queued
+        } else if self.tokens.len() == self.n_prompt {
+            Phase::Prefill
+        } else {
+            Phase::Decode
+        }
+    }
+
+    pub(super) fn view(&self) -> RunView {
+        RunView {
+            remaining: self.remaining(),
+            idle_steps: self.idle_steps,
+            parked: self.parked_since.is_some(),
+        }
+    }
+
+    pub(super) fn n_prompt(&self) -> usize {
+        self.n_prompt
+    }
+
+    pub(super) fn n_cached(&self) -> usize {
+        self.n_cached
+    }
+
+    pub(super) fn n_generated(&self) -> usize {
+        self.tokens.len() - self.n_prompt
+    }
+
+    pub(super) fn max_new(&self) -> usize {
+        self.max_new
+    }
+
+    /// True once nobody can receive events any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    /// Parks the run while its client does not read, and unparks it once there is room again.
+    pub(super) fn update_parking(&mut self, now: Instant) {
+        if self.events.capacity() >= RESERVED_EVENTS {
+            self.parked_since = None;
+            return;
+        }
+        // The flag goes up before the second look, so that a reader which makes room in between sees it
+        // and wakes this thread.
+        self.parked.store(true, Ordering::SeqCst);
+        if self.events.capacity() >= RESERVED_EVENTS {
+            self.parked_since = None;
+        } else {
+            self.parked_since.get_or_insert(now);
+        }
+    }
+
+    /// Takes a drawn token. Returns why the run is over, if it is.
+    ///
+    /// `bytes` are the token's; `None` for one that ends the answer.
+    pub(super) fn accept(&mut self, token: Token, bytes: Option<&[u8]>, now: Instant) -> Option<FinishReason> {
+        self.sampler.accept(token);
+        self.tokens.push(token);
+        self.unsent.push(token);
+        self.first_token.get_or_insert(now);
+        self.last_token = Some(now);
+        let Some(bytes) = bytes else {
+            return Some(FinishReason::EndOfTurn);
+        };
+        match self.text.push(bytes) {
+            Pushed::Text(text) => self.send_text(text),
+            Pushed::Stopped(text) => {
+                self.send_text(text);
+                // Nothing that is still held back may follow a stop string.
+                self.text = OutputText::default();
+                return Some(FinishReason::StopString);
+            }
+        }
+        (self.n_generated() >= self.max_new).then_some(FinishReason::Length)
+    }
+
+    pub(super) fn since_last_token(&self, now: Instant) -> Option<Duration> {
+        self.last_token.map(|last| now - last)
+    }
+
+    pub(super) fn since_submitted(&self, now: Instant) -> Duration {
+        now - self.submitted
+    }
+
+    fn send_text(&mut self, text: String) {
+        if !text.is_empty() {
+            let tokens = std::mem::take(&mut self.unsent);
+            self.send(RunEvent::Output { text, tokens });
+        }
+    }
+
+    /// There is room, because a run without room is parked; and where the reader is gone, the run is
+    /// stopped at the next step for that reason.
+    fn send(&self, event: RunEvent) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::error!(run = self.id, "an event was lost: the channel's reserve is too small");
+        }
+    }
+
+    /// Sends what is held back and the last event.
+    pub(super) fn finish(mut self, reason: FinishReason) -> Summary {
+        let text = self.text.finish();
+        let tokens = std::mem::take(&mut self.unsent);
+        if !text.is_empty() || !tokens.is_empty() {
+            self.send(RunEvent::Output { text, tokens });
+        }
+        let summary = self.summary(reason);
+        self.send(RunEvent::Done(summary.clone()));
+        summary
+    }
+
+    /// Ends the run with an error.
+    pub(super) fn fail(self, message: String) {
+        self.send(RunEvent::Failed { message });
+    }
+
+    fn summary(&self, reason: FinishReason) -> Summary {
+        let now = Instant::now();
+        let admitted = self.admitted.unwrap_or(now);
+        let first = self.first_token.unwrap_or(now);
+        let decode = self.last_token.map_or(Duration::ZERO, |last| last - first);
+        Summary {
+            reason,
+            usage: Usage {
+                prompt_tokens: self.n_prompt as u32,
+                cached_tokens: self.n_cached as u32,
+                completion_tokens: self.n_generated() as u32,
+            },
+            timings: Timings {
+                queued: admitted - self.submitted,
+                prompt_computed: self.computed.min(self.n_prompt).saturating_sub(self.n_cached) as u32,
+                prompt: first.saturating_duration_since(admitted),
+                decode,
+            },
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.flag.release();
+    }
+}

@@ -1,0 +1,340 @@
+//! [`Context`]: KV cells and compute buffers over a model, owned by one decode thread.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
+
+use llama_cpp_sys_2 as sys;
+
+use super::operation::Operation;
+use super::threadpool::Threadpool;
+use super::{Batch, LlamaError, Model, SeqId, backend, shim};
+
+/// The shape of a context.
+#[derive(Debug, Clone)]
+pub struct ContextParams {
+    /// KV cells in all, divided evenly among the sequences.
+    pub n_ctx: u32,
+    /// Sequences, 1..=256 (llama.cpp's limit).
+    pub n_seq_max: u32,
+    /// The most rows of one decode.
+    pub n_batch: u32,
+    /// The threads that compute.
+    pub n_threads: u32,
+}
+
+/// What became of a decode that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecodeOutcome {
+    /// All rows are computed.
+    Done,
+    /// There are no free cells for the rows; nothing has changed.
+    NoCells,
+    /// The abort callback ended it. What was computed of each sequence must be asked of [`Context::bounds`].
+    Aborted,
+}
+
+/// Positions that a sequence holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeqBounds {
+    /// The first position present (greater than 0 where a sliding window has moved on).
+    pub first: u32,
+    /// One past the last position.
+    pub end: u32,
+}
+
+type AbortCheck<'a> = &'a dyn Fn() -> bool;
+
+/// Where the abort callback finds the check of the decode that is running. Boxed, so that its address
+/// stays the same when the context moves to its thread.
+struct AbortSlot {
+    check: Cell<Option<NonNull<dyn Fn() -> bool>>>,
+}
+
+/// A llama.cpp context. `Send`, so that it can be made anywhere and move to its decode thread; not `Sync`:
+/// one thread computes, and nothing else touches it. What crosses threads into a running decode is
+/// what the abort check reads.
+pub struct Context {
+    ptr: NonNull<sys::llama_context>,
+    abort: Box<AbortSlot>,
+    n_vocab: usize,
+    n_batch: u32,
+    n_seq_max: u32,
+    n_ctx_seq: u32,
+    // Dropped after the context itself (see `Drop`), in this order.
+    _threadpool: Threadpool,
+    model: Model,
+    not_sync: PhantomData<Cell<()>>,
+}
+
+// SAFETY: nothing in a llama.cpp context is bound to the thread that made it; all use goes through
+// `&mut self` or a `!Sync` reference, so one thread at a time.
+unsafe impl Send for Context {}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("n_ctx_seq", &self.n_ctx_seq)
+            .field("n_seq_max", &self.n_seq_max)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Makes a context: allocates the KV cells and the compute buffers for the largest batch.
+    ///
+    /// Every sequence has cells of its own (`kv_unified = false`): what other sequences hold then costs
+    /// nobody's attention anything, and no run can take another's cells.
+    pub fn new(model: &Model, params: &ContextParams) -> Result<Self, LlamaError> {
+        // llama.cpp adjusts fields of the model while it makes a context.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let n_seq_max = params.n_seq_max.clamp(1, 256);
+        let n_batch = params.n_batch.clamp(32, 4096);
+        let threadpool = Threadpool::new(params.n_threads.clamp(1, 512))?;
+        let abort = Box::new(AbortSlot {
+            check: Cell::new(None),
+        });
+        // SAFETY: a plain getter of default values.
+        let mut native = unsafe { sys::llama_context_default_params() };
+        native.n_ctx = params.n_ctx;
+        native.n_seq_max = n_seq_max;
+        native.n_batch = n_batch;
+        native.n_ubatch = n_batch;
+        // Only the last row of a prompt and the decode rows are sampled: without this llama.cpp reserves
+        // logits for a whole batch, half a gigabyte at a vocabulary of 262k.
+        native.n_outputs_max = n_seq_max;
+        native.n_threads = params.n_threads as i32;
+        native.n_threads_batch = params.n_threads as i32;
+        native.kv_unified = false;
+        native.swa_full = false;
+        native.no_perf = true;
+        native.abort_callback = Some(on_abort_check);
+        native.abort_callback_data = (&raw const *abort).cast_mut().cast::<c_void>();
+
+        backend::take_recent_errors();
+        let mut ptr = std::ptr::null_mut();
+        {
+            let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+            shim::call(Operation::NewContext, |err| {
+                // SAFETY: the model is alive, the params outlive the call, and the abort slot is boxed
+                // and dropped after the context.
+                unsafe {
+                    shim::rein_context_new(model.as_ptr(), &raw const native, &raw mut ptr, err)
+                }
+            })?;
+        }
+        let ptr = NonNull::new(ptr).ok_or_else(|| LlamaError::Context {
+            n_ctx: params.n_ctx,
+            reason: backend::take_recent_errors(),
+        })?;
+        // SAFETY: context and pool are alive, and the pool is freed after the context.
+        unsafe {
+            sys::llama_attach_threadpool(ptr.as_ptr(), threadpool.as_ptr(), threadpool.as_ptr());
+        }
+        Ok(Self {
+            ptr,
+            abort,
+            n_vocab: model.vocab().len(),
+            n_batch,
+            n_seq_max,
+            // SAFETY: a getter on a live context.
+            n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
+            _threadpool: threadpool,
+            model: model.clone(),
+            not_sync: PhantomData,
+        })
+    }
+
+    /// The model this computes with.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Number of sequences.
+    #[must_use]
+    pub fn n_seq_max(&self) -> u32 {
+        self.n_seq_max
+    }
+
+    /// Cells of one sequence: the longest that prompt and answer can be together, in tokens.
+    #[must_use]
+    pub fn n_ctx_seq(&self) -> u32 {
+        self.n_ctx_seq
+    }
+
+    /// The most rows of one batch.
+    #[must_use]
+    pub fn n_batch(&self) -> u32 {
+        self.n_batch
+    }
+
+    /// Computes the rows of a batch.
+    ///
+    /// `should_abort` is asked after every graph node on the CPU (hundreds of times a second); where it
+    /// says true the decode ends within milliseconds, and the rows of *every* sequence in the batch are
+    /// undone. GPU backends do not ask.
+    pub fn decode(&mut self, batch: &mut Batch, should_abort: AbortCheck<'_>) -> Result<DecodeOutcome, LlamaError> {
+        self.validate(batch)?;
+        let native = batch.as_native();
+        // SAFETY: only the lifetime is erased; the slot is emptied below before `should_abort` ends, also
+        // when a panic unwinds (the shim does not unwind, and nothing else here panics).
+        let check: NonNull<dyn Fn() -> bool> = unsafe {
+            std::mem::transmute::<NonNull<dyn Fn() -> bool + '_>, NonNull<dyn Fn() -> bool + 'static>>(
+                NonNull::from(should_abort),
+            )
+        };
+        self.abort.check.set(Some(check));
+        let status = shim::call(Operation::Decode, |err| {
+            // SAFETY: the context is alive and used by this thread only; the rows were validated, and the
+            // native view is valid while `batch` is borrowed.
+            unsafe { shim::rein_decode(self.ptr.as_ptr(), &raw const native, err) }
+        });
+        self.abort.check.set(None);
+        match status? {
+            0 => Ok(DecodeOutcome::Done),
+            1 => Ok(DecodeOutcome::NoCells),
+            2 => Ok(DecodeOutcome::Aborted),
+            status => Err(LlamaError::Decode { status }),
+        }
+    }
+
+    /// What llama.cpp would answer with an assertion, which ends the process, is refused here.
+    fn validate(&self, batch: &Batch) -> Result<(), LlamaError> {
+        let problem = if batch.is_empty() {
+            Some("has no rows")
+        } else if batch.len() > self.n_batch as usize {
+            Some("has more rows than the context's n_batch")
+        } else if batch.seqs().any(|seq| seq.0 >= self.n_seq_max) {
+            Some("names a sequence that the context does not have")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(LlamaError::Unusable {
+                what: "the batch",
+                problem,
+            });
+        }
+        self.model.vocab().check(batch.tokens())
+    }
+
+    /// The logits of a row of the last batch, one for each token of the vocabulary. The row must have
+    /// been pushed with `output`.
+    pub fn logits(&mut self, row: usize) -> Result<&[f32], LlamaError> {
+        let mut ptr = std::ptr::null_mut();
+        shim::call(Operation::ReadLogits, |err| {
+            // SAFETY: the context is alive; a row without logits gives a null pointer.
+            unsafe { shim::rein_logits(self.ptr.as_ptr(), row as i32, &raw mut ptr, err) }
+        })?;
+        if ptr.is_null() {
+            return Err(LlamaError::NoLogits { row });
+        }
+        // SAFETY: llama.cpp gives `n_vocab` floats that stay until the next decode, which needs `&mut
+        // self` and so waits for this borrow.
+        Ok(unsafe { std::slice::from_raw_parts(ptr, self.n_vocab) })
+    }
+
+    /// Forgets everything in all sequences.
+    pub fn clear(&mut self) -> Result<(), LlamaError> {
+        shim::call(Operation::MemoryClear, |err| {
+            // SAFETY: the context is alive.
+            unsafe { shim::rein_memory_clear(self.ptr.as_ptr(), err) }
+        })?;
+        Ok(())
+    }
+
+    /// Forgets a sequence from position `keep` on. Returns false where its memory cannot be cut there
+    /// (recurrent models); the sequence is then unchanged.
+    pub fn truncate(&mut self, seq: SeqId, keep: u32) -> Result<bool, LlamaError> {
+        self.check_seq(seq)?;
+        let mut removed = false;
+        shim::call(Operation::MemoryRemove, |err| {
+            // SAFETY: the context is alive and the sequence exists.
+            unsafe {
+                shim::rein_memory_seq_rm(
+                    self.ptr.as_ptr(),
+                    seq.0 as i32,
+                    keep as i32,
+                    -1,
+                    &raw mut removed,
+                    err,
+                )
+            }
+        })?;
+        Ok(removed)
+    }
+
+    /// Makes `to` hold what `from` holds. The cells are copied before the next decode.
+    pub fn copy(&mut self, from: SeqId, to: SeqId) -> Result<(), LlamaError> {
+        self.check_seq(from)?;
+        self.check_seq(to)?;
+        shim::call(Operation::MemoryCopy, |err| {
+            // SAFETY: the context is alive, both sequences exist, and the range is the full one, the only
+            // one llama.cpp allows between sequences with cells of their own.
+            unsafe {
+                shim::rein_memory_seq_cp(self.ptr.as_ptr(), from.0 as i32, to.0 as i32, err)
+            }
+        })?;
+        Ok(())
+    }
+
+    /// The positions a sequence holds; `None` while it is empty.
+    pub fn bounds(&self, seq: SeqId) -> Result<Option<SeqBounds>, LlamaError> {
+        self.check_seq(seq)?;
+        let (mut min, mut max) = (-1, -1);
+        shim::call(Operation::MemoryBounds, |err| {
+            // SAFETY: the context is alive and the sequence exists.
+            unsafe {
+                shim::rein_memory_seq_bounds(
+                    self.ptr.as_ptr(),
+                    seq.0 as i32,
+                    &raw mut min,
+                    &raw mut max,
+                    err,
+                )
+            }
+        })?;
+        Ok((max >= 0).then(|| SeqBounds {
+            first: min.max(0) as u32,
+            end: max as u32 + 1,
+        }))
+    }
+
+    fn check_seq(&self, seq: SeqId) -> Result<(), LlamaError> {
+        if seq.0 < self.n_seq_max {
+            return Ok(());
+        }
+        Err(LlamaError::Unusable {
+            what: "the sequence id",
+            problem: "is not one of the context's",
+        })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made by llama_init_from_model and freed once; abort slot, threads and model are fields
+        // and so outlive this call.
+        unsafe {
+            sys::llama_detach_threadpool(self.ptr.as_ptr());
+            sys::llama_free(self.ptr.as_ptr());
+        }
+    }
+}
+
+extern "C" fn on_abort_check(data: *mut c_void) -> bool {
+    // SAFETY: `data` is the context's boxed slot, which outlives the context. ggml calls back on the
+    // thread that runs the decode (thread 0 of its pool is the caller), so the cell is not shared.
+    let slot = unsafe { &*data.cast_const().cast::<AbortSlot>() };
+    slot.check.get().is_some_and(|check| {
+        // SAFETY: the slot is filled only while `Context::decode` runs, during which the check is borrowed.
+        let check = unsafe { check.as_ref() };
+        // A panic must not unwind into C++; it ends the decode instead.
+        catch_unwind(AssertUnwindSafe(check)).unwrap_or(true)
+    })
+}

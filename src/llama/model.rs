@@ -1,0 +1,208 @@
+//! [`Model`]: weights and vocabulary, shared by everybody who needs them.
+
+use std::ffi::{CStr, CString, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use llama_cpp_sys_2 as sys;
+
+use super::operation::Operation;
+use super::{Backend, LlamaError, Vocab, backend, shim};
+
+/// How a model is loaded.
+#[derive(Debug, Clone)]
+pub struct ModelParams {
+    /// Layers kept on the GPU; -1 means all. Without a GPU backend this has no effect.
+    pub n_gpu_layers: i32,
+    /// Map the file instead of reading it.
+    pub use_mmap: bool,
+}
+
+impl Default for ModelParams {
+    fn default() -> Self {
+        Self {
+            n_gpu_layers: -1,
+            use_mmap: true,
+        }
+    }
+}
+
+/// A loaded model. Immutable, so cloning shares it and any thread may use it.
+#[derive(Debug, Clone)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ptr: NonNull<sys::llama_model>,
+    vocab: Vocab,
+    path: PathBuf,
+}
+
+// SAFETY: llama.cpp never writes to a loaded model but for creating contexts, which `Context::new`
+// serialises under one lock; the vocabulary calls are documented as thread-safe in llama.h.
+unsafe impl Send for Inner {}
+// SAFETY: as above.
+unsafe impl Sync for Inner {}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from a successful load and is freed once. Contexts hold an Arc to
+        // this, so none is left.
+        unsafe { sys::llama_model_free(self.ptr.as_ptr()) }
+    }
+}
+
+impl Model {
+    /// Loads a GGUF file, whose header must have been checked before (`models::gguf`).
+    ///
+    /// `progress` is called with 0.0..=1.0 and stops the load by returning false.
+    pub fn load(
+        _backend: Backend,
+        path: &Path,
+        params: &ModelParams,
+        progress: &mut dyn FnMut(f32) -> bool,
+    ) -> Result<Self, LlamaError> {
+        let c_path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| {
+            LlamaError::Unusable {
+                what: "the path",
+                problem: "contains a NUL byte",
+            }
+        })?;
+        let mut watch = ProgressWatch {
+            callback: progress,
+            stopped: false,
+        };
+        // SAFETY: a plain getter of default values.
+        let mut native = unsafe { sys::llama_model_default_params() };
+        native.n_gpu_layers = params.n_gpu_layers;
+        native.load_mode = if params.use_mmap {
+            sys::LLAMA_LOAD_MODE_MMAP
+        } else {
+            sys::LLAMA_LOAD_MODE_NONE
+        };
+        native.progress_callback = Some(on_progress);
+        native.progress_callback_user_data = (&raw mut watch).cast::<c_void>();
+
+        backend::take_recent_errors();
+        let mut ptr = std::ptr::null_mut();
+        shim::call(Operation::LoadModel, |err| {
+            // SAFETY: path and params outlive the call; `watch` outlives it too and is only used by the
+            // callback, on this thread, while the call runs.
+            unsafe { shim::rein_model_load(c_path.as_ptr(), &raw const native, &raw mut ptr, err) }
+        })?;
+        let stopped = watch.stopped;
+        let Some(ptr) = NonNull::new(ptr) else {
+            return Err(if stopped {
+                LlamaError::LoadStopped
+            } else {
+                LlamaError::Load {
+                    path: path.to_owned(),
+                    reason: backend::take_recent_errors(),
+                }
+            });
+        };
+        // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
+        let vocab = unsafe { Vocab::of_model(ptr) };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                ptr,
+                vocab,
+                path: path.to_owned(),
+            }),
+        })
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub fn vocab(&self) -> &Vocab {
+        &self.inner.vocab
+    }
+
+    /// The file it was loaded from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The context length the model was trained for, in tokens.
+    #[must_use]
+    pub fn n_ctx_train(&self) -> u32 {
+        // SAFETY: a getter on a live model.
+        unsafe { sys::llama_model_n_ctx_train(self.as_ptr()) }.max(0) as u32
+    }
+
+    /// The sliding attention window in tokens; 0 where the model has none.
+    #[must_use]
+    pub fn n_swa(&self) -> u32 {
+        // SAFETY: a getter on a live model.
+        unsafe { sys::llama_model_n_swa(self.as_ptr()) }.max(0) as u32
+    }
+
+    /// True where the model keeps a recurrent state that cannot be rolled back (Mamba, RWKV, hybrids).
+    #[must_use]
+    pub fn is_recurrent(&self) -> bool {
+        // SAFETY: getters on a live model.
+        unsafe {
+            sys::llama_model_is_recurrent(self.as_ptr()) || sys::llama_model_is_hybrid(self.as_ptr())
+        }
+    }
+
+    /// True where the model can generate text: it has a decoder and no encoder before it.
+    #[must_use]
+    pub fn is_causal_lm(&self) -> bool {
+        // SAFETY: getters on a live model.
+        unsafe {
+            sys::llama_model_has_decoder(self.as_ptr())
+                && !sys::llama_model_has_encoder(self.as_ptr())
+                && !sys::llama_model_is_diffusion(self.as_ptr())
+        }
+    }
+
+    /// Bytes of all weights.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        // SAFETY: a getter on a live model.
+        unsafe { sys::llama_model_size(self.as_ptr()) }
+    }
+
+    /// Number of parameters.
+    #[must_use]
+    pub fn n_params(&self) -> u64 {
+        // SAFETY: a getter on a live model.
+        unsafe { sys::llama_model_n_params(self.as_ptr()) }
+    }
+
+    /// The chat template embedded in the file.
+    #[must_use]
+    pub fn chat_template(&self) -> Option<String> {
+        // SAFETY: a getter on a live model; the string belongs to the model and is copied here.
+        let text = unsafe {
+            let text = sys::llama_model_chat_template(self.as_ptr(), std::ptr::null());
+            (!text.is_null()).then(|| CStr::from_ptr(text))
+        };
+        text.map(|text| text.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::llama_model {
+        self.inner.ptr.as_ptr()
+    }
+}
+
+struct ProgressWatch<'a> {
+    callback: &'a mut dyn FnMut(f32) -> bool,
+    stopped: bool,
+}
+
+extern "C" fn on_progress(progress: f32, data: *mut c_void) -> bool {
+    // SAFETY: `Model::load` passes a `ProgressWatch` that lives until the load returns, and llama.cpp
+    // calls back on the loading thread only.
+    let watch = unsafe { &mut *data.cast::<ProgressWatch<'_>>() };
+    // A panic must not unwind into C++; it stops the load instead.
+    let go_on = catch_unwind(AssertUnwindSafe(|| (watch.callback)(progress))).unwrap_or(false);
+    watch.stopped |= !go_on;
+    go_on
+}

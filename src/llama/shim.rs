@@ -1,0 +1,105 @@
+//! The declarations of `vendor/llama/shim.h`, and the one place that turns its statuses into errors.
+
+use std::ffi::{CStr, c_char};
+
+use llama_cpp_sys_2 as sys;
+
+use super::LlamaError;
+use super::operation::Operation;
+
+/// Status of a wrapped call that threw.
+const EXCEPTION: i32 = -1000;
+
+/// Mirrors `rein_error`.
+#[repr(C)]
+pub(super) struct ShimError {
+    message: [c_char; 512],
+}
+
+unsafe extern "C" {
+    pub(super) fn rein_model_load(
+        path: *const c_char,
+        params: *const sys::llama_model_params,
+        out: *mut *mut sys::llama_model,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_context_new(
+        model: *mut sys::llama_model,
+        params: *const sys::llama_context_params,
+        out: *mut *mut sys::llama_context,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_decode(
+        ctx: *mut sys::llama_context,
+        batch: *const sys::llama_batch,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_logits(
+        ctx: *mut sys::llama_context,
+        i: i32,
+        out: *mut *mut f32,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_tokenize(
+        vocab: *const sys::llama_vocab,
+        text: *const c_char,
+        len: i32,
+        tokens: *mut sys::llama_token,
+        capacity: i32,
+        add_special: bool,
+        parse_special: bool,
+        n_out: *mut i32,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_token_to_piece(
+        vocab: *const sys::llama_vocab,
+        token: sys::llama_token,
+        buf: *mut c_char,
+        capacity: i32,
+        special: bool,
+        n_out: *mut i32,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_memory_clear(ctx: *mut sys::llama_context, err: *mut ShimError) -> i32;
+    pub(super) fn rein_memory_seq_rm(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        p0: i32,
+        p1: i32,
+        removed: *mut bool,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_memory_seq_cp(
+        ctx: *mut sys::llama_context,
+        src: i32,
+        dst: i32,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_memory_seq_bounds(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        pos_min: *mut i32,
+        pos_max: *mut i32,
+        err: *mut ShimError,
+    ) -> i32;
+}
+
+/// Runs one wrapped call: names it for the abort hook, and returns its status or what it threw.
+pub(super) fn call(
+    operation: Operation,
+    body: impl FnOnce(*mut ShimError) -> i32,
+) -> Result<i32, LlamaError> {
+    operation.note();
+    let mut error = ShimError { message: [0; 512] };
+    let status = body(&raw mut error);
+    if status == EXCEPTION {
+        // SAFETY: the shim NUL-terminates the message within its 512 bytes before it returns EXCEPTION,
+        // and the buffer lives until the end of this function.
+        let message = unsafe { CStr::from_ptr(error.message.as_ptr()) };
+        return Err(LlamaError::Exception {
+            operation: operation.as_str(),
+            message: message.to_string_lossy().into_owned(),
+        });
+    }
+    Ok(status)
+}

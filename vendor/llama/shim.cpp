@@ -1,0 +1,99 @@
+#include "shim.h"
+
+#include <cstdio>
+#include <exception>
+
+namespace {
+
+// Runs `body`, which returns a status, and turns whatever it throws into REIN_EXCEPTION.
+template <typename Body> int32_t guarded(rein_error * err, Body body) noexcept {
+    try {
+        return body();
+    } catch (const std::exception & e) {
+        std::snprintf(err->message, sizeof(err->message), "%s", e.what());
+    } catch (...) {
+        std::snprintf(err->message, sizeof(err->message), "an exception of unknown type");
+    }
+    return REIN_EXCEPTION;
+}
+
+} // namespace
+
+extern "C" {
+
+int32_t rein_model_load(const char * path, const struct llama_model_params * params, struct llama_model ** out,
+                        rein_error * err) {
+    return guarded(err, [&] {
+        *out = llama_model_load_from_file(path, *params);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
+                         struct llama_context ** out, rein_error * err) {
+    return guarded(err, [&] {
+        *out = llama_init_from_model(model, *params);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err) {
+    return guarded(err, [&] { return llama_decode(ctx, *batch); });
+}
+
+int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_error * err) {
+    return guarded(err, [&] {
+        *out = llama_get_logits_ith(ctx, i);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_tokenize(const struct llama_vocab * vocab, const char * text, int32_t len, llama_token * tokens,
+                      int32_t capacity, bool add_special, bool parse_special, int32_t * n_out, rein_error * err) {
+    return guarded(err, [&] {
+        *n_out = llama_tokenize(vocab, text, len, tokens, capacity, add_special, parse_special);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_token_to_piece(const struct llama_vocab * vocab, llama_token token, char * buf, int32_t capacity,
+                            bool special, int32_t * n_out, rein_error * err) {
+    return guarded(err, [&] {
+        *n_out = llama_token_to_piece(vocab, token, buf, capacity, 0, special);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_memory_clear(struct llama_context * ctx, rein_error * err) {
+    return guarded(err, [&] {
+        llama_memory_clear(llama_get_memory(ctx), false);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_memory_seq_rm(struct llama_context * ctx, llama_seq_id seq, llama_pos p0, llama_pos p1, bool * removed,
+                           rein_error * err) {
+    return guarded(err, [&] {
+        *removed = llama_memory_seq_rm(llama_get_memory(ctx), seq, p0, p1);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_memory_seq_cp(struct llama_context * ctx, llama_seq_id src, llama_seq_id dst, rein_error * err) {
+    return guarded(err, [&] {
+        llama_memory_seq_cp(llama_get_memory(ctx), src, dst, -1, -1);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_memory_seq_bounds(struct llama_context * ctx, llama_seq_id seq, llama_pos * pos_min, llama_pos * pos_max,
+                               rein_error * err) {
+    return guarded(err, [&] {
+        const llama_memory_t memory = llama_get_memory(ctx);
+        *pos_min = llama_memory_seq_pos_min(memory, seq);
+        *pos_max = llama_memory_seq_pos_max(memory, seq);
+        return REIN_OK;
+    });
+}
+
+} // extern "C"

@@ -1,0 +1,51 @@
+// The hot calls of llama.cpp, wrapped so that no C++ exception crosses into Rust (which would end the
+// process). Every function returns REIN_OK or a status of llama.cpp's own, or REIN_EXCEPTION with a
+// message in `err`. Nothing here knows anything of rein.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llama.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define REIN_OK 0
+#define REIN_EXCEPTION (-1000)
+
+// A buffer for a message, always NUL-terminated after a call that returned REIN_EXCEPTION.
+typedef struct rein_error {
+    char message[512];
+} rein_error;
+
+int32_t rein_model_load(const char * path, const struct llama_model_params * params,
+                        struct llama_model ** out, rein_error * err);
+int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
+                         struct llama_context ** out, rein_error * err);
+
+// llama_decode: 0 done, 1 no free cells, 2 aborted, < 0 failed.
+int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err);
+
+// Waits for the device and gives the logits of output row `i`, or NULL in *out where there is none.
+int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_error * err);
+
+// *n_out: tokens written, or minus the number there is room needed for.
+int32_t rein_tokenize(const struct llama_vocab * vocab, const char * text, int32_t len, llama_token * tokens,
+                      int32_t capacity, bool add_special, bool parse_special, int32_t * n_out, rein_error * err);
+// *n_out: bytes written, or minus the number there is room needed for.
+int32_t rein_token_to_piece(const struct llama_vocab * vocab, llama_token token, char * buf, int32_t capacity,
+                            bool special, int32_t * n_out, rein_error * err);
+
+int32_t rein_memory_clear(struct llama_context * ctx, rein_error * err);
+// *removed: false where this memory cannot remove that range (recurrent models).
+int32_t rein_memory_seq_rm(struct llama_context * ctx, llama_seq_id seq, llama_pos p0, llama_pos p1, bool * removed,
+                           rein_error * err);
+int32_t rein_memory_seq_cp(struct llama_context * ctx, llama_seq_id src, llama_seq_id dst, rein_error * err);
+int32_t rein_memory_seq_bounds(struct llama_context * ctx, llama_seq_id seq, llama_pos * pos_min,
+                               llama_pos * pos_max, rein_error * err);
+
+#ifdef __cplusplus
+}
+#endif
