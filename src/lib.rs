@@ -1,10 +1,24 @@
-//! rein runs GGUF language models inside its own process, and stops when you say stop.
+//! rein runs GGUF language models inside its own process, and when you say stop, it stops: queued, loading,
+//! in the middle of a prompt or of a token, within milliseconds.
+//!
+//! As a library, start with [`LocalModel`]; `examples/generate.rs` is a whole program. The map of the
+//! modules and the invariants between them are in `docs/architecture.md`.
 
 pub mod api;
 pub mod chat;
 pub mod engine;
 pub mod generation;
+mod library;
 pub mod llama;
 pub mod models;
 pub mod sampling;
 pub mod stop;
+
+pub use chat::{ChatMessage, Role};
+pub use generation::{
+    ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt, Summary,
+};
+pub use library::{LocalModel, OpenError};
+pub use models::LoadOptions;
+pub use sampling::SamplingParams;
+pub use stop::{StopCause, StopFlag};

@@ -1,1 +1,16 @@
-//! (being written)
+//! Names → files → loaded engines: identifiers and variants, the GGUF header check, sampling defaults, the
+//! fit to memory, and the registry of the loaded model.
+
+pub mod defaults;
+pub mod gguf;
+mod identify;
+pub mod kv;
+mod loaded;
+mod memory;
+pub mod progress;
+pub mod quant;
+mod registry;
+
+pub use identify::{IdentifyError, ModelFile, identify};
+pub use loaded::LoadedModel;
+pub use registry::{LoadError, LoadOptions, ModelRegistry, model_directory};

@@ -56,8 +56,7 @@ pub(super) fn check(parsed: &Parsed) -> Result<(), GgufError> {
     let layers = model.required("block_count", 1..=MAX_LAYERS)?;
     let width = model.required("embedding_length", 1..=MAX_WIDTH)?;
     model.required("context_length", 1..=u32::MAX.into())?;
-    let nextn = model.optional("nextn_predict_layers", 0..=layers)?;
-    debug_assert!(nextn.is_none_or(|n| n <= layers));
+    model.optional("nextn_predict_layers", 0..=layers)?;
     model.experts(layers)?;
     model.heads(layers, width)?;
     model.rope_scaling()?;

@@ -5,7 +5,9 @@
 //! declared size that the file does not have. The facts are those of llama.cpp 0.6.0 (ggml 0.26).
 
 mod check;
+mod distinct;
 mod error;
+mod layout;
 mod parse;
 mod reader;
 mod split;

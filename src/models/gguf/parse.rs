@@ -1,18 +1,15 @@
 //! Reads one GGUF file up to its tensor data and checks everything that the format itself says.
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Seek};
 
+use super::distinct::Distinct;
 use super::error::GgufError;
+use super::layout::{alignment, place, size_of_data};
 use super::reader::ByteReader;
 use super::tensor::{GgmlType, TensorInfo};
 use super::value::{GgufArray, GgufType, GgufValue};
 
-/// Alignment of the data section where the file does not say.
-const DEFAULT_ALIGNMENT: u32 = 32;
-/// ggml maps tensors in place and aborts on an address that is not a multiple of this.
-const MAP_ALIGNMENT: u64 = 32;
 /// ggml keeps tensor names in 64 bytes with the terminator.
 const MAX_NAME: u64 = 63;
 
@@ -25,7 +22,6 @@ const MAX_TENSORS: u64 = 1 << 18;
 const MAX_KEY_BYTES: u64 = 65_535;
 const MAX_ARRAY_ITEMS: u64 = 1 << 30;
 const MAX_STRING_BYTES: u64 = 1 << 30;
-const MAX_ALIGNMENT: u32 = 1 << 20;
 const MAX_TOKENS: u64 = 1 << 22;
 const MAX_TOKEN_BYTES: u64 = 1 << 16;
 const MAX_VOCAB_BYTES: u64 = 1 << 28;
@@ -274,7 +270,7 @@ impl<R: Read + Seek> Parser<R> {
                 [] => tokens.push(format!("[EMPTY_{index}]").as_bytes()),
                 token => tokens.push(token),
             }
-            let total = tokens.text.len() as u64;
+            let total = tokens.bytes() as u64;
             limited(total, MAX_VOCAB_BYTES, "the length of all tokens", at)?;
         }
         match tokens.duplicate() {
@@ -364,44 +360,6 @@ impl<R: Read + Seek> Parser<R> {
     }
 }
 
-/// Texts that must differ. Sorting hashes is several times quicker than a set of a quarter of a
-/// million small strings.
-#[derive(Default)]
-struct Distinct {
-    text: Vec<u8>,
-    /// Hash and end of each text; it begins where the one before ends.
-    ends: Vec<(u64, usize)>,
-    hasher: RandomState,
-}
-
-impl Distinct {
-    fn push(&mut self, text: &[u8]) {
-        self.text.extend_from_slice(text);
-        self.ends
-            .push((self.hasher.hash_one(text), self.text.len()));
-    }
-
-    /// Index of a text that was pushed before.
-    fn duplicate(&self) -> Option<usize> {
-        let text = |index: usize| {
-            let begin = index.checked_sub(1).map_or(0, |before| self.ends[before].1);
-            &self.text[begin..self.ends[index].1]
-        };
-        let hashes = self.ends.iter().map(|end| end.0);
-        let mut order: Vec<_> = hashes.zip(0..self.ends.len()).collect();
-        order.sort_unstable();
-        // Texts of one hash, nearly always one text, are compared in full.
-        order
-            .chunk_by(|a, b| a.0 == b.0)
-            .filter(|same| same.len() > 1)
-            .find_map(|same| {
-                let mut seen = HashSet::new();
-                let mut indices = same.iter().map(|&(_, index)| index);
-                indices.find(|&index| !seen.insert(text(index)))
-            })
-    }
-}
-
 fn limited(value: u64, limit: u64, what: &str, offset: u64) -> Result<(), GgufError> {
     if value <= limit {
         return Ok(());
@@ -412,77 +370,4 @@ fn limited(value: u64, limit: u64, what: &str, offset: u64) -> Result<(), GgufEr
         value,
         limit,
     })
-}
-
-fn alignment(metadata: &BTreeMap<String, GgufValue>) -> Result<u32, GgufError> {
-    const KEY: &str = "general.alignment";
-    match metadata.get(KEY) {
-        None => Ok(DEFAULT_ALIGNMENT),
-        Some(&GgufValue::U32(n)) if n.is_power_of_two() && n <= MAX_ALIGNMENT => Ok(n),
-        Some(&GgufValue::U32(n)) => Err(GgufError::value(
-            KEY,
-            format!("{n} is not a power of two up to {MAX_ALIGNMENT}"),
-        )),
-        Some(_) => Err(GgufError::value(
-            KEY,
-            "it must be an unsigned 32-bit number",
-        )),
-    }
-}
-
-/// Bytes of a tensor's data, after checking that rows are whole blocks and nothing overflows i64
-/// (ggml computes sizes in signed 64 bits).
-fn size_of_data(name: &str, dims: [u64; 4], ggml_type: GgmlType) -> Result<u64, GgufError> {
-    let blocks = ggml_type.block_elements;
-    if !dims[0].is_multiple_of(blocks) {
-        let reason = format!(
-            "its rows have {} elements, not a multiple of {blocks} as type {} needs",
-            dims[0], ggml_type.name
-        );
-        return Err(GgufError::tensor(name, reason));
-    }
-    dims.iter()
-        .try_fold(1_i64, |n, &dim| n.checked_mul(i64::try_from(dim).ok()?))
-        .and_then(|n| (n as u64 / blocks).checked_mul(ggml_type.block_bytes))
-        .filter(|&bytes| i64::try_from(bytes).is_ok())
-        .ok_or_else(|| GgufError::tensor(name, format!("its size {dims:?} overflows")))
-}
-
-/// Checks that the data of the tensors follow one another, padded, and lie inside the file.
-fn place(
-    tensors: &[TensorInfo],
-    data_offset: u64,
-    alignment: u32,
-    len: u64,
-) -> Result<(), GgufError> {
-    let available = len.saturating_sub(data_offset);
-    let mut expected = 0_u64;
-    for tensor in tensors {
-        if tensor.offset != expected {
-            let reason = format!(
-                "its data is said to be at {}, but by the sizes before it, it is at {expected}",
-                tensor.offset
-            );
-            return Err(GgufError::tensor(&tensor.name, reason));
-        }
-        let left = available.saturating_sub(expected);
-        if tensor.size > left {
-            return Err(GgufError::Truncated {
-                what: format!("the data of tensor '{}'", tensor.name),
-                offset: data_offset + expected,
-                need: tensor.size,
-                left,
-            });
-        }
-        if !(data_offset + expected).is_multiple_of(MAP_ALIGNMENT) {
-            let reason = format!(
-                "its data is at {}, not a multiple of {MAP_ALIGNMENT}, which ggml cannot map",
-                data_offset + expected
-            );
-            return Err(GgufError::tensor(&tensor.name, reason));
-        }
-        // Cannot overflow: it exceeds the length of the file by less than the alignment.
-        expected += tensor.size.next_multiple_of(alignment.into());
-    }
-    Ok(())
 }

@@ -1,0 +1,31 @@
+# rein's commands. `make help` lists them. The work is done by scripts/, each with --help.
+
+# Given on the command line only (make run PORT=9000): an environment often has a HOST of its own.
+HOST = 127.0.0.1
+PORT = 8888
+MODEL =
+ARGS =
+
+.PHONY: help run test bench lint
+
+help:
+	@echo 'make run     build, fetch the default model and serve it on http://$(HOST):$(PORT)'
+	@echo '             (HOST=, PORT=, MODEL=file.gguf, ARGS="more of rein serve" change that)'
+	@echo 'make test    every test: units, real models, documentation examples, clients'
+	@echo '             (ARGS="stop::registry" chooses, in the words of cargo nextest run)'
+	@echo 'make lint    format, clippy, licences, documentation'
+	@echo 'make bench   rein and llama-server, one after the other, as a table of ratios'
+	@echo '             (ARGS="--rounds 3" and more; see benches/compare.py --help)'
+	@echo 'The first build takes about 7 minutes on 2 cores: llama.cpp is compiled from source.'
+
+run:
+	@scripts/run.sh '$(MODEL)' --host '$(HOST)' --port '$(PORT)' $(ARGS)
+
+test:
+	@scripts/test.sh $(ARGS)
+
+lint:
+	@scripts/lint.sh
+
+bench:
+	@scripts/bench.sh $(ARGS)

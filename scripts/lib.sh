@@ -1,0 +1,44 @@
+# Shared by the scripts beside it: messages, timed steps and the places where things are kept.
+# shellcheck shell=bash disable=SC2034
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+# What can be fetched or built again (tools, the benchmark's peer), and rein's own data.
+rein_cache="${REIN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rein}"
+rein_home="${REIN_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/rein}"
+models_dir="$rein_home/models"
+tools_dir="$rein_cache/tools"
+target_dir="${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-target}}"
+
+# cargo may be installed without being in PATH; tools_dir holds what setup.sh built.
+PATH="$PATH:$HOME/.cargo/bin:$tools_dir/bin"
+export PATH
+
+# Messages go to standard error: standard output carries only what a script is asked for.
+say() { printf '%s\n' "$*" >&2; }
+
+# die CODE MESSAGE...
+die() {
+    local code=$1
+    shift
+    say "error: $*"
+    exit "$code"
+}
+
+# minutes SECONDS -> 3:07
+minutes() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# step NAME COMMAND...: says what runs and how long it took; stops the script where it fails.
+step() {
+    local name=$1 began=$SECONDS code=0
+    shift
+    say "==> $name"
+    "$@" || code=$?
+    if [ "$code" -ne 0 ]; then
+        die "$code" "$name failed after $(minutes $((SECONDS - began)))"
+    fi
+    say "    $name: done in $(minutes $((SECONDS - began)))"
+}
+
+# show_help: prints the comment block at the head of the script that is running.
+show_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "scripts/${0##*/}"; }

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Everything that is checked without running rein: format, lints, licences, documentation.
+# What `make lint` does, and CI before the tests.
+#
+# All steps share the release profile and the lock file, so that llama.cpp is compiled once.
+#
+# Example: scripts/lint.sh
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+case "${1:-}" in
+'') ;;
+-h | --help)
+    show_help
+    exit 0
+    ;;
+*) die 64 "unknown argument '$1'; see scripts/lint.sh --help" ;;
+esac
+
+build() { scripts/build.sh >/dev/null; }
+
+# RUSTDOCFLAGS touches rustdoc only; RUSTFLAGS would compile everything again.
+docs() { RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps; }
+
+step 'setup' scripts/setup.sh lint
+step 'format' cargo fmt --check
+# Clippy and rustdoc need llama.cpp's bindings too; building first shows the progress of that.
+step 'build' build
+step 'clippy' cargo clippy --release --locked --all-targets -- -D warnings
+# Not 'advisories': the database of known vulnerabilities lives outside the package registry, and
+# this check must pass where nothing else can be reached. Run 'cargo deny check' where it can.
+step 'licences and sources' cargo deny --locked check licenses bans sources
+step 'documentation' docs

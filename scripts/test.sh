@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Sets up, builds, fetches both test models, then runs every test: what `make test` does.
+#
+# Usage: scripts/test.sh [ARGUMENTS OF cargo nextest run...]
+#   With arguments only the tests that they choose are run, without doctests and client tests.
+#
+# Example: scripts/test.sh -E 'test(stop)'
+
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+case "${1:-}" in
+-h | --help)
+    show_help
+    exit 0
+    ;;
+esac
+
+# CI reports every failure; at a desk the first one is enough to go on with.
+profile=default
+[ -z "${CI:-}" ] || profile=ci
+
+build() { scripts/build.sh >/dev/null; }
+models() { scripts/models.sh all >/dev/null; }
+
+say "Everything: about 5 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
+step 'setup' scripts/setup.sh test
+step 'build' build
+step 'models' models
+step 'tests' cargo nextest run --release --locked --profile "$profile" "$@"
+[ "$#" -eq 0 ] || exit 0
+step 'doctests' cargo test --release --locked --doc
+step 'client tests' scripts/client-tests.sh

@@ -1,0 +1,79 @@
+//! [`LocalModel`]: rein as a library.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::generation::{self, GenerateError, GenerateRequest, Generation};
+use crate::models::{IdentifyError, LoadError, LoadOptions, LoadedModel, ModelRegistry, identify};
+use crate::stop::StopFlag;
+
+/// Why a model could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no model at that path.
+    #[error(transparent)]
+    Identify(#[from] IdentifyError),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+}
+
+/// A model inside this process, with a decode thread of its own. Cheap to clone; the last clone, together
+/// with the last generation, unloads it.
+///
+/// ```no_run
+/// use rein::{Delta, GenerateRequest, LoadOptions, LocalModel};
+///
+/// let model = LocalModel::load("SmolLM2-135M-Instruct-Q4_1.gguf", LoadOptions::default())?;
+/// let answer = model.generate(GenerateRequest::user("Why is the sky blue?"))?;
+/// let stop = answer.stop_flag().clone(); // set it from any thread
+/// for delta in answer {
+///     match delta {
+///         Delta::Text { text, .. } => print!("{text}"),
+///         Delta::Done(summary) => println!("\n{:?}", summary.usage),
+///         Delta::Failed { message } => eprintln!("{message}"),
+///     }
+/// }
+/// # drop(stop);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// In async code, call [`Generation::next`] instead of iterating.
+#[derive(Debug, Clone)]
+pub struct LocalModel {
+    loaded: Arc<LoadedModel>,
+}
+
+impl LocalModel {
+    /// Loads the .gguf file at `path`. Blocks until the model answers.
+    pub fn load(path: impl AsRef<Path>, options: LoadOptions) -> Result<Self, OpenError> {
+        Self::load_stoppable(path, options, &StopFlag::new())
+    }
+
+    /// Loads a model; setting `flag` ends the load with [`LoadError::Stopped`].
+    pub fn load_stoppable(
+        path: impl AsRef<Path>,
+        options: LoadOptions,
+        flag: &StopFlag,
+    ) -> Result<Self, OpenError> {
+        let file = identify(&path.as_ref().to_string_lossy(), None)?;
+        let (loaded, _) = ModelRegistry::new().load(file, options, false, flag)?;
+        Ok(Self { loaded })
+    }
+
+    /// Starts a generation with a flag of its own.
+    pub fn generate(&self, request: GenerateRequest) -> Result<Generation, GenerateError> {
+        self.generate_with(request, &StopFlag::new())
+    }
+
+    /// Starts a generation that `flag` stops.
+    pub fn generate_with(&self, request: GenerateRequest, flag: &StopFlag) -> Result<Generation, GenerateError> {
+        generation::start(&self.loaded, request, flag, None)
+    }
+
+    /// The model itself: its context length, template, engine.
+    #[must_use]
+    pub fn loaded(&self) -> &Arc<LoadedModel> {
+        &self.loaded
+    }
+}

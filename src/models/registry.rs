@@ -1,0 +1,345 @@
+//! [`ModelRegistry`]: which model is loaded, which one is being loaded, and the way from one to the other.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::defaults::inference_defaults;
+use super::gguf::{GgufError, GgufHeader};
+use super::identify::ModelFile;
+use super::loaded::LoadedModel;
+use super::memory;
+use super::progress::{LoadProgress, LoadReport};
+use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
+use crate::engine::{Engine, EngineError, EngineParams};
+use crate::llama::{Backend, LlamaError, Model, ModelParams};
+use crate::stop::{StopCause, StopFlag};
+
+/// How a model is to be loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadOptions {
+    /// Tokens of prompt and answer together; 0 takes what the model was trained for, or less where the
+    /// machine's memory does not hold that.
+    pub context: u32,
+    /// Runs that compute at the same time.
+    pub parallel: u32,
+    /// Threads that compute; 0 takes one for each core.
+    pub threads: u32,
+    /// Runs that may wait.
+    pub max_queue: usize,
+    /// How long a step may take while somebody is decoding, in milliseconds.
+    pub max_step_ms: u32,
+    /// Layers on the GPU; -1 means all.
+    pub n_gpu_layers: i32,
+    /// A Jinja template that replaces the model's own.
+    pub chat_template: Option<String>,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            context: 0,
+            parallel: 4,
+            threads: 0,
+            max_queue: 64,
+            max_step_ms: 100,
+            n_gpu_layers: -1,
+            chat_template: None,
+        }
+    }
+}
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is not what it says it is.
+    #[error(transparent)]
+    File(#[from] GgufError),
+    /// llama.cpp refused.
+    #[error(transparent)]
+    Llama(LlamaError),
+    /// The engine could not start.
+    #[error(transparent)]
+    Engine(EngineError),
+    /// The chat template cannot be used.
+    #[error("the chat template cannot be used: {0}")]
+    Template(#[from] TemplateError),
+    /// Somebody stopped the load.
+    #[error("the load was cancelled")]
+    Stopped,
+    /// Another model is being loaded.
+    #[error("{0} is being loaded already; wait for it, or unload it to cancel")]
+    Busy(String),
+    /// Another model is generating, and the load was not forced.
+    #[error("{running} generation(s) of {model} are running; wait for them, stop them, or send force_cancel_active")]
+    InUse {
+        /// The loaded model.
+        model: String,
+        /// Runs that compute or wait.
+        running: usize,
+    },
+}
+
+impl From<LlamaError> for LoadError {
+    fn from(error: LlamaError) -> Self {
+        match error {
+            LlamaError::LoadStopped => Self::Stopped,
+            error => Self::Llama(error),
+        }
+    }
+}
+
+impl From<EngineError> for LoadError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Stopped => Self::Stopped,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+/// The loaded model, if there is one. Cheap to clone; clones share.
+#[derive(Debug, Clone, Default)]
+pub struct ModelRegistry {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    current: RwLock<Option<Arc<LoadedModel>>>,
+    loading: Mutex<Option<Loading>>,
+}
+
+#[derive(Debug, Clone)]
+struct Loading {
+    file: ModelFile,
+    flag: StopFlag,
+    progress: Arc<LoadProgress>,
+}
+
+/// Ends the "loading" state however the load ends.
+struct LoadingGuard<'a>(&'a ModelRegistry);
+
+impl Drop for LoadingGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(loading) = self.0.loading().take() {
+            loading.flag.release();
+        }
+    }
+}
+
+impl ModelRegistry {
+    /// A registry without a model.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn loading(&self) -> MutexGuard<'_, Option<Loading>> {
+        self.inner.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The loaded model.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<LoadedModel>> {
+        let current = self.inner.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.clone()
+    }
+
+    /// How far the load that is going on is, or that a model is ready, or that there is none.
+    #[must_use]
+    pub fn report(&self) -> LoadReport {
+        if let Some(loading) = &*self.loading() {
+            return loading.progress.report();
+        }
+        self.current().map_or(LoadReport::IDLE, |current| {
+            let done = LoadProgress::new(current.file.size_bytes);
+            done.set_ready();
+            done.report()
+        })
+    }
+
+    /// The model that is being loaded.
+    #[must_use]
+    pub fn being_loaded(&self) -> Option<ModelFile> {
+        self.loading().as_ref().map(|loading| loading.file.clone())
+    }
+
+    /// Loads a model in place of the present one. Blocks; a set `flag` ends it within milliseconds to a
+    /// quarter of a second, and nothing of it is left then.
+    ///
+    /// Returns the model, and whether it had been loaded like this already.
+    pub fn load(
+        &self,
+        file: ModelFile,
+        options: LoadOptions,
+        force: bool,
+        flag: &StopFlag,
+    ) -> Result<(Arc<LoadedModel>, bool), LoadError> {
+        let progress = Arc::new(LoadProgress::new(file.size_bytes));
+        {
+            let mut loading = self.loading();
+            if let Some(other) = &*loading {
+                return Err(LoadError::Busy(other.file.display_name.clone()));
+            }
+            if !flag.begin() {
+                return Err(LoadError::Stopped);
+            }
+            *loading = Some(Loading {
+                file: file.clone(),
+                flag: flag.clone(),
+                progress: progress.clone(),
+            });
+        }
+        let _loading = LoadingGuard(self);
+        if let Some(current) = self.current() {
+            if current.file.path == file.path && current.options == options && current.engine.is_running() {
+                return Ok((current, true));
+            }
+            self.make_way(&current, &file, force, flag)?;
+        }
+        let loaded = Arc::new(build(file, options, flag, &progress)?);
+        *self.inner.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
+        Ok((loaded, false))
+    }
+
+    /// Unloads the present model, once it is sure that the new file is good and nobody's work is lost.
+    fn make_way(&self, current: &LoadedModel, file: &ModelFile, force: bool, flag: &StopFlag) -> Result<(), LoadError> {
+        let running = current.engine.waiting()
+            + current.engine.slots().iter().filter(|slot| slot.run.is_some()).count();
+        if running > 0 && !force {
+            return Err(LoadError::InUse {
+                model: current.file.display_name.clone(),
+                running,
+            });
+        }
+        GgufHeader::read(&file.path)?;
+        if flag.is_set() {
+            return Err(LoadError::Stopped);
+        }
+        self.unload_current();
+        Ok(())
+    }
+
+    /// Unloads the model of that id, and cancels a load of it. Returns whether there was one.
+    pub fn unload(&self, matches: impl Fn(&ModelFile) -> bool) -> bool {
+        let mut found = false;
+        if let Some(loading) = &*self.loading()
+            && matches(&loading.file)
+        {
+            loading.flag.set(StopCause::Unload);
+            found = true;
+        }
+        if self.current().is_some_and(|current| matches(&current.file)) {
+            self.unload_current();
+            found = true;
+        }
+        found
+    }
+
+    fn unload_current(&self) {
+        let current = self.inner.current.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(current) = current {
+            current.engine.close(StopCause::Unload);
+        }
+    }
+
+    /// Stops every run and every load: the process is about to end.
+    pub fn shut_down(&self) {
+        if let Some(loading) = &*self.loading() {
+            loading.flag.set(StopCause::Shutdown);
+        }
+        if let Some(current) = self.current() {
+            current.engine.close(StopCause::Shutdown);
+        }
+    }
+
+    /// The flag of the load that is going on, for whoever wants to wait for its end.
+    #[must_use]
+    pub fn loading_flag(&self) -> Option<StopFlag> {
+        self.loading().as_ref().map(|loading| loading.flag.clone())
+    }
+}
+
+/// How much of the progress is left for the context and the first decode, after the weights.
+const WEIGHTS_SHARE: f32 = 0.95;
+
+fn build(file: ModelFile, options: LoadOptions, flag: &StopFlag, progress: &LoadProgress) -> Result<LoadedModel, LoadError> {
+    let header = GgufHeader::read(&file.path)?;
+    let backend = Backend::init()?;
+    let params = ModelParams {
+        n_gpu_layers: options.n_gpu_layers,
+        ..ModelParams::default()
+    };
+    let model = Model::load(backend, &file.path, &params, &mut |done| {
+        progress.set_fraction(done * WEIGHTS_SHARE);
+        !flag.is_set()
+    })?;
+    if flag.is_set() {
+        return Err(LoadError::Stopped);
+    }
+    let native_context = model.n_ctx_train().max(256);
+    let engine = Engine::start(&model, engine_params(&header, native_context, &options), flag)?;
+    let (template, template_source) = template_of(&model, options.chat_template.as_deref())?;
+    progress.set_ready();
+    Ok(LoadedModel {
+        capabilities: TemplateCapabilities::detect(template_source.as_deref().unwrap_or(""), &file.id),
+        defaults: inference_defaults(&file.id),
+        engine,
+        template,
+        template_source,
+        native_context,
+        file,
+        options,
+        loaded_at: chrono::Utc::now().timestamp(),
+    })
+}
+
+fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions) -> EngineParams {
+    let parallel = options.parallel.clamp(1, 256);
+    let context = if options.context > 0 {
+        options.context
+    } else {
+        memory::fitting_context(header, native_context, parallel)
+    };
+    let defaults = EngineParams::default();
+    EngineParams {
+        n_ctx: context.saturating_mul(parallel),
+        parallel,
+        threads: if options.threads > 0 { options.threads } else { defaults.threads },
+        max_queue: options.max_queue,
+        max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
+        ..defaults
+    }
+}
+
+fn template_of(model: &Model, replacement: Option<&str>) -> Result<(ChatTemplate, Option<String>), LoadError> {
+    let vocab = model.vocab();
+    let text = |token: Option<crate::llama::Token>| {
+        token.map_or(Ok(String::new()), |token| vocab.text(token))
+    };
+    let specials = SpecialTokens {
+        bos: text(vocab.bos())?,
+        eos: text(vocab.eos())?,
+    };
+    let control = vocab.control_texts()?;
+    let source = replacement
+        .map(str::to_owned)
+        .filter(|source| !source.trim().is_empty())
+        .or_else(|| model.chat_template());
+    let template = match &source {
+        Some(source) => ChatTemplate::new(source, specials, control)?,
+        None => ChatTemplate::chatml(specials, control)?,
+    };
+    Ok((template, source))
+}
+
+/// Where models live that rein fetched itself: `$REIN_HOME/models`, else below the user's data directory.
+#[must_use]
+pub fn model_directory() -> PathBuf {
+    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    home("REIN_HOME")
+        .or_else(|| home("XDG_DATA_HOME").map(|data| data.join("rein")))
+        .or_else(|| home("HOME").map(|home| home.join(".local/share/rein")))
+        .unwrap_or_else(|| PathBuf::from(".rein"))
+        .join("models")
+}
