@@ -21,15 +21,17 @@ import report
 import scenarios
 from servers import LlamaServer, Rein, Server, Settings
 
-# (server, scenario, metric) -> for each round the values of that round
-Results = dict[tuple[str, str, str], list[list[float]]]
+# (server, scenario, metric) -> round -> the values of that round; a round that failed is absent
+Results = dict[tuple[str, str, str], dict[int, list[float]]]
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def one_start(server: Server, chosen: list[scenarios.Scenario], context: scenarios.Context, results: Results) -> None:
+async def one_start(
+    server: Server, chosen: list[scenarios.Scenario], context: scenarios.Context, results: Results
+) -> None:
     """All chosen scenarios on one start of a server. One that fails is said and left out."""
     async with server:
         for scenario in chosen:
@@ -41,20 +43,23 @@ async def one_start(server: Server, chosen: list[scenarios.Scenario], context: s
                 await server.settle()
                 continue
             for metric, row in values.items():
-                results[server.name, scenario.name, metric].append(row)
+                results[server.name, scenario.name, metric][context.round] = row
             shown = "  ".join(f"{metric} {report.figure(statistics.median(row))}" for metric, row in values.items())
             say(f"  {server.name:13} {scenario.name:28} {shown}   ({time.perf_counter() - began:.0f} s)")
 
 
 def ratios(results: Results, scenario: str, metric: str) -> list[float]:
     """rein by llama-server, the medians of each round."""
-    pairs = zip(results[Rein.name, scenario, metric], results[LlamaServer.name, scenario, metric])
-    medians = ((statistics.median(ours), statistics.median(theirs)) for ours, theirs in pairs)
+    ours_by_round, theirs_by_round = (results[name, scenario, metric] for name in (Rein.name, LlamaServer.name))
+    medians = (
+        (statistics.median(ours_by_round[number]), statistics.median(theirs_by_round[number]))
+        for number in ours_by_round.keys() & theirs_by_round.keys()
+    )
     return [ours / theirs for ours, theirs in medians if theirs > 0]
 
 
-def every(rounds: list[list[float]]) -> list[float]:
-    return [value for row in rounds for value in row]
+def every(rounds: dict[int, list[float]]) -> list[float]:
+    return [value for row in rounds.values() for value in row]
 
 
 def tables(results: Results, chosen: list[scenarios.Scenario]) -> str:
@@ -106,10 +111,10 @@ async def main() -> int:
     servers = {Rein: args.rein, LlamaServer: args.llama_server}
     kinds = [kind for kind in servers if args.only in (None, kind.name)]
     chosen = [one for one in scenarios.all_scenarios() if not args.scenario or one.name in args.scenario]
-    results: Results = defaultdict(list)
+    results: Results = defaultdict(dict)
     for number in range(args.rounds):
         say(f"round {number + 1} of {args.rounds}")
-        context = scenarios.Context(f"round {number}", args.stop_tries, args.idle_seconds)
+        context = scenarios.Context(number, args.stop_tries, args.idle_seconds)
         # Who goes first changes, so that neither always has the cooler machine.
         for kind in kinds if number % 2 == 0 else reversed(kinds):
             await one_start(kind(servers[kind], settings), chosen, context, results)

@@ -27,7 +27,7 @@ class Metric:
 class Context:
     """What a scenario may vary by."""
 
-    seed: str
+    round: int
     stop_tries: int
     idle_seconds: float
 
@@ -87,7 +87,7 @@ class TwoTurns(Scenario):
     )
 
     async def run(self, server: Server, context: Context) -> Values:
-        conversation = prompts.words(1000, f"two turns {context.seed}")
+        conversation = prompts.words(1000, f"two turns {context.round}")
         first = await server.chat(prompts.request(conversation, 32))
         conversation += [{"role": "assistant", "content": first.text}, *prompts.user("Say that in other words.")]
         second = await server.chat(prompts.request(conversation, 32))
@@ -104,7 +104,7 @@ class LongPromptBeside(Scenario):
     async def run(self, server: Server, context: Context) -> Values:
         running = await server.stream(prompts.request(prompts.story(prompts.SUBJECTS[0]), 1400))
         await running.text_events(30)
-        newcomer = await server.chat(prompts.request(prompts.words(2000, f"beside {context.seed}"), 8))
+        newcomer = await server.chat(prompts.request(prompts.words(2000, f"beside {context.round}"), 8))
         # The gap may reach past the newcomer's first token: let the stream go on a little.
         await running.text_events(len(running.answer.arrivals) + 5)
         # Where the stream ended before, it was not beside the prompt for its whole length.
@@ -171,11 +171,11 @@ class Stop(Scenario):
         self._reach: Callable = getattr(self, f"_in_{phase}")
 
     async def run(self, server: Server, context: Context) -> Values:
-        chance = random.Random(f"{self.name} {context.seed}")
+        chance = random.Random(f"{self.name} {context.round}")
         values = []
         for number in range(context.stop_tries):
             cancel_id = str(uuid.uuid4())
-            stream = await self._reach(server, f"{self.name} {context.seed} {number}", cancel_id, chance)
+            stream = await self._reach(server, f"{self.name} {context.round} {number}", cancel_id, chance)
             values.append(1000 * await self._stop(server, stream, cancel_id))
         return {"stop": values}
 

@@ -78,26 +78,30 @@ class Connection:
         """The whole body as text."""
         return b"".join([piece async for piece in self.pieces()]).decode()
 
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A request and its answer: JSON, else text. Raises `HttpError` unless the status is 2xx."""
+        await self.send(method, path, body)
+        await self.head()
+        text = await self.body()
+        if not 200 <= self.status < 300:
+            raise HttpError(self.status, text)
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+
     def drop(self) -> None:
         """Closes at once, as a client does that goes away."""
         self._writer.transport.abort()
 
 
 async def call(host: str, port: int, method: str, path: str, body: Any = None) -> Any:
-    """One JSON request on a connection of its own; raises `HttpError` unless the status is 2xx."""
+    """One request on a connection of its own; see `Connection.ask`."""
     connection = await Connection.open(host, port)
     try:
-        await connection.send(method, path, body)
-        await connection.head()
-        text = await connection.body()
+        return await connection.ask(method, path, body)
     finally:
         connection.drop()
-    if not 200 <= connection.status < 300:
-        raise HttpError(connection.status, text)
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 @dataclass

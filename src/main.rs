@@ -1,2 +1,5 @@
-//! The rein command.
-fn main() {}
+//! The `rein` command.
+
+fn main() -> std::process::ExitCode {
+    rein::cli::main()
+}

@@ -82,7 +82,8 @@ impl TemplateCapabilities {
             reasoning_style: style,
             reasoning_always_on: style.is_none() && thinks,
             supports_preserve_thinking: has("preserve_thinking"),
-            supports_tools: tags(template).any(|tag| tests_tools(tag) || compares_role_with_tool(tag)),
+            supports_tools: tags(template)
+                .any(|tag| tests_tools(tag) || compares_role_with_tool(tag)),
         }
     }
 
@@ -97,12 +98,18 @@ impl TemplateCapabilities {
         let value = match self.reasoning_style {
             Some(ReasoningStyle::EnableThinking) => enable_thinking.map(Value::from),
             Some(ReasoningStyle::ReasoningEffort) => {
-                let switched = enable_thinking.map(|on| if on { Effort::High } else { Effort::Low });
-                reasoning_effort.or(switched).map(|effort| effort.as_str().into())
+                let switched =
+                    enable_thinking.map(|on| if on { Effort::High } else { Effort::Low });
+                reasoning_effort
+                    .or(switched)
+                    .map(|effort| effort.as_str().into())
             }
             None => None,
         };
-        let steering = self.reasoning_style.zip(value).map(|(style, value)| (style.as_str().to_owned(), value));
+        let steering = self
+            .reasoning_style
+            .zip(value)
+            .map(|(style, value)| (style.as_str().to_owned(), value));
         let preserving = preserve_thinking
             .filter(|_| self.supports_preserve_thinking)
             .map(|keep| ("preserve_thinking".to_owned(), keep.into()));
@@ -115,7 +122,11 @@ fn tags(template: &str) -> impl Iterator<Item = &str> {
     let mut rest = template;
     std::iter::from_fn(move || {
         let open = rest.find("{%").into_iter().chain(rest.find("{{")).min()?;
-        let close = if rest[open..].starts_with("{%") { "%}" } else { "}}" };
+        let close = if rest[open..].starts_with("{%") {
+            "%}"
+        } else {
+            "}}"
+        };
         let body = &rest[open + 2..];
         let end = body.find(close).unwrap_or(body.len());
         rest = body.get(end + 2..).unwrap_or_default();
@@ -163,12 +174,28 @@ mod tests {
                 "any",
                 (true, Some("enable_thinking"), false, false),
             ),
-            ("{{ reasoning_effort }}", "any", (true, Some("reasoning_effort"), false, false)),
-            ("{% if thinking %}", "org/DeepSeek-V3.1", (true, Some("enable_thinking"), false, false)),
-            ("{% if thinking %}", "org/other", (false, None, false, false)),
+            (
+                "{{ reasoning_effort }}",
+                "any",
+                (true, Some("reasoning_effort"), false, false),
+            ),
+            (
+                "{% if thinking %}",
+                "org/DeepSeek-V3.1",
+                (true, Some("enable_thinking"), false, false),
+            ),
+            (
+                "{% if thinking %}",
+                "org/other",
+                (false, None, false, false),
+            ),
             ("<think>\n</think>", "any", (true, None, true, false)),
             ("<think>", "any", (false, None, false, false)),
-            ("{{ message.reasoning_content }}", "any", (true, None, true, false)),
+            (
+                "{{ message.reasoning_content }}",
+                "any",
+                (true, None, true, false),
+            ),
             (
                 "{{ preserve_thinking }}{{ enable_thinking }}",
                 "any",
@@ -214,12 +241,42 @@ mod tests {
         let always = "<think></think>{{ preserve_thinking }}";
         let cases = [
             (switch, None, None, Some(true), json!({})),
-            (switch, Some(false), Some(Effort::High), None, json!({"enable_thinking": false})),
-            (levels, Some(false), Some(Effort::Medium), None, json!({"reasoning_effort": "medium"})),
-            (levels, Some(true), None, None, json!({"reasoning_effort": "high"})),
-            (levels, Some(false), None, None, json!({"reasoning_effort": "low"})),
+            (
+                switch,
+                Some(false),
+                Some(Effort::High),
+                None,
+                json!({"enable_thinking": false}),
+            ),
+            (
+                levels,
+                Some(false),
+                Some(Effort::Medium),
+                None,
+                json!({"reasoning_effort": "medium"}),
+            ),
+            (
+                levels,
+                Some(true),
+                None,
+                None,
+                json!({"reasoning_effort": "high"}),
+            ),
+            (
+                levels,
+                Some(false),
+                None,
+                None,
+                json!({"reasoning_effort": "low"}),
+            ),
             (levels, None, None, None, json!({})),
-            (always, Some(false), Some(Effort::Low), Some(false), json!({"preserve_thinking": false})),
+            (
+                always,
+                Some(false),
+                Some(Effort::Low),
+                Some(false),
+                json!({"preserve_thinking": false}),
+            ),
             ("", Some(true), Some(Effort::Low), Some(true), json!({})),
         ];
         for (template, thinking, effort, preserve, expected) in cases {

@@ -11,8 +11,10 @@ mod methods;
 mod ops;
 mod pieces;
 mod python;
+mod rewrite;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -77,13 +79,17 @@ const CHATML: &str = "\
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The source is no template that can be run.
-    #[error("the model's chat template cannot be used: {0}; load the model with another chat template")]
+    #[error(
+        "the model's chat template cannot be used: {0}; load the model with another chat template"
+    )]
     Parse(String),
     /// The template itself refused, by `raise_exception`.
     #[error("the model's chat template refuses these messages: {0}")]
     Raised(String),
     /// The step limit.
-    #[error("the model's chat template took too many steps; send fewer messages, or load the model with another chat template")]
+    #[error(
+        "the model's chat template took too many steps; send fewer messages, or load the model with another chat template"
+    )]
     OutOfFuel,
     /// A size limit; says which.
     #[error("the prompt is too large: {0}; send shorter messages")]
@@ -146,7 +152,10 @@ impl ChatTemplate {
     /// `control_tokens` are the texts of the vocabulary's control tokens (`<|im_start|>`): where a message
     /// holds one, it becomes a [`PromptPiece::Literal`]. Leave out tokens that templates look for in messages
     /// (`</think>`, `<tool_call>`: "user defined" in GGUF), else the template no longer finds them.
-    #[expect(clippy::needless_pass_by_value, reason = "callers make the list for this call alone")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers make the list for this call alone"
+    )]
     pub fn new(
         source: &str,
         specials: SpecialTokens,
@@ -157,8 +166,11 @@ impl ChatTemplate {
         }
         let source = compile::without_generation_tags(source);
         let parse = || Program::try_new(source, |source| compile::compile(source));
-        let program = catch_unwind(AssertUnwindSafe(parse))
-            .unwrap_or_else(|_| Err(TemplateError::Parse("the template engine failed".to_owned())))?;
+        let program = catch_unwind(AssertUnwindSafe(parse)).unwrap_or_else(|_| {
+            Err(TemplateError::Parse(
+                "the template engine failed".to_owned(),
+            ))
+        })?;
         Ok(Self {
             program,
             neutraliser: Neutraliser::new(&control_tokens)?,
@@ -167,7 +179,10 @@ impl ChatTemplate {
     }
 
     /// `ChatML`, for models that come without a template.
-    pub fn chatml(specials: SpecialTokens, control_tokens: Vec<String>) -> Result<Self, TemplateError> {
+    pub fn chatml(
+        specials: SpecialTokens,
+        control_tokens: Vec<String>,
+    ) -> Result<Self, TemplateError> {
         Self::new(CHATML, specials, control_tokens)
     }
 
@@ -184,23 +199,41 @@ impl ChatTemplate {
         let context = self.context(input, &mut marks)?;
         let run = || self.run(input, context);
         let rendered = budget::with(budget_of(input), || catch_unwind(AssertUnwindSafe(run)))
-            .unwrap_or_else(|_| Err(TemplateError::Render("the template engine failed".to_owned())));
+            .unwrap_or_else(|_| {
+                Err(TemplateError::Render(
+                    "the template engine failed".to_owned(),
+                ))
+            });
         match rendered {
-            Ok(prompt) => Ok(marks.split(prompt)),
-            Err(TemplateError::Raised(message)) => Err(TemplateError::Raised(brief(&marks.show(&message)))),
-            Err(TemplateError::Render(message)) => Err(TemplateError::Render(brief(&marks.show(&message)))),
+            Ok(prompt) => Ok(marks.split(&prompt)),
+            Err(TemplateError::Raised(message)) => {
+                Err(TemplateError::Raised(brief(&marks.show(&message))))
+            }
+            Err(TemplateError::Render(message)) => {
+                Err(TemplateError::Render(brief(&marks.show(&message))))
+            }
             Err(other) => Err(other),
         }
     }
 
-    fn run(&self, input: &RenderInput<'_>, context: minijinja::Value) -> Result<String, TemplateError> {
+    fn run(
+        &self,
+        input: &RenderInput<'_>,
+        context: minijinja::Value,
+    ) -> Result<String, TemplateError> {
         let mut env = environment().clone();
         env.set_fuel(Some(fuel_of(input.messages.len())));
         let blocks = BTreeMap::new();
         let mut prompt = String::new();
         let instructions = &self.program.borrow_dependent().instructions;
         Vm::new(&env)
-            .eval(instructions, context, &blocks, &mut make_string_output(&mut prompt), AutoEscape::None)
+            .eval(
+                instructions,
+                context,
+                &blocks,
+                &mut make_string_output(&mut prompt),
+                AutoEscape::None,
+            )
             .map_err(|error| render_error(&error))?;
         if prompt.len() > MAX_PROMPT {
             return Err(TemplateError::TooLarge("it exceeds 16 MiB"));
@@ -215,7 +248,8 @@ impl ChatTemplate {
         marks: &mut Marks<'_>,
     ) -> Result<minijinja::Value, TemplateError> {
         let none = minijinja::Value::from(());
-        let mut variables: Vec<(String, minijinja::Value)> = Vec::with_capacity(input.kwargs.len() + 6);
+        let mut variables: Vec<(String, minijinja::Value)> =
+            Vec::with_capacity(input.kwargs.len() + 6);
         for (name, value) in input.kwargs {
             if RESERVED.contains(&name.as_str()) {
                 return Err(TemplateError::Reserved(name.clone()));
@@ -234,7 +268,10 @@ impl ChatTemplate {
             ("messages".to_owned(), messages.into()),
             ("bos_token".to_owned(), self.specials.bos.as_str().into()),
             ("eos_token".to_owned(), self.specials.eos.as_str().into()),
-            ("add_generation_prompt".to_owned(), input.add_generation_prompt.into()),
+            (
+                "add_generation_prompt".to_owned(),
+                input.add_generation_prompt.into(),
+            ),
             ("tools".to_owned(), none.clone()),
             ("documents".to_owned(), none),
         ]);
@@ -243,17 +280,24 @@ impl ChatTemplate {
 }
 
 fn is_identifier(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || c == '_') && !name.starts_with(|c: char| c.is_numeric())
+    name.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && !name.starts_with(|c: char| c.is_numeric())
 }
 
-fn message_value(message: &ChatMessage, marks: &mut Marks<'_>) -> Result<minijinja::Value, TemplateError> {
+fn message_value(
+    message: &ChatMessage,
+    marks: &mut Marks<'_>,
+) -> Result<minijinja::Value, TemplateError> {
     let content = match &message.content {
         Some(text) => marks.hide(text)?.as_ref().into(),
         None => minijinja::Value::from(()),
     };
     let mut fields = vec![("role", message.role.as_str().into()), ("content", content)];
     if !message.tool_calls.is_empty() {
-        let calls = message.tool_calls.iter().map(|call| call_value(call, marks));
+        let calls = message
+            .tool_calls
+            .iter()
+            .map(|call| call_value(call, marks));
         fields.push(("tool_calls", calls.collect::<Result<Vec<_>, _>>()?.into()));
     }
     if let Some(id) = &message.tool_call_id {
@@ -273,7 +317,13 @@ fn call_value(call: &ToolCall, marks: &mut Marks<'_>) -> Result<minijinja::Value
     .into_iter()
     .collect();
     let id: minijinja::Value = marks.hide(&call.id)?.as_ref().into();
-    Ok([("id", id), ("type", "function".into()), ("function", function)].into_iter().collect())
+    Ok([
+        ("id", id),
+        ("type", "function".into()),
+        ("function", function),
+    ]
+    .into_iter()
+    .collect())
 }
 
 /// What all templates share: filters, functions, the way of printing.
@@ -301,17 +351,26 @@ fn budget_of(input: &RenderInput<'_>) -> usize {
         match value {
             Value::String(text) => text.len(),
             Value::Array(items) => items.iter().map(json).sum(),
-            Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + json(value)).sum(),
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(key, value)| key.len() + json(value))
+                .sum(),
             _ => 8,
         }
     }
     let message = |message: &ChatMessage| {
-        let calls: usize = message.tool_calls.iter().map(|call| call.name.len() + json(&call.arguments)).sum();
+        let calls: usize = message
+            .tool_calls
+            .iter()
+            .map(|call| call.name.len() + json(&call.arguments))
+            .sum();
         message.content.as_ref().map_or(0, String::len) + calls + 64
     };
     let sent: usize = input.messages.iter().map(message).sum::<usize>()
         + input.kwargs.values().map(json).sum::<usize>();
-    sent.saturating_mul(BUDGET_FACTOR).saturating_add(BUDGET_BASE).min(BUDGET_MOST)
+    sent.saturating_mul(BUDGET_FACTOR)
+        .saturating_add(BUDGET_BASE)
+        .min(BUDGET_MOST)
 }
 
 fn render_error(error: &minijinja::Error) -> TemplateError {
@@ -326,7 +385,10 @@ fn render_error(error: &minijinja::Error) -> TemplateError {
         if cause.is::<budget::Exhausted>() {
             return TemplateError::TooLarge("the chat template makes too much text of it");
         }
-        if cause.downcast_ref::<minijinja::Error>().is_some_and(|e| e.kind() == ErrorKind::OutOfFuel) {
+        if cause
+            .downcast_ref::<minijinja::Error>()
+            .is_some_and(|e| e.kind() == ErrorKind::OutOfFuel)
+        {
             return TemplateError::OutOfFuel;
         }
         source = cause.source();

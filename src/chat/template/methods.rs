@@ -7,11 +7,16 @@ use minijinja::{Error, ErrorKind, FormatStyle, State, Value};
 use minijinja_contrib::pycompat;
 
 use super::budget::{self, PaidString, charge};
-use super::filters::{formatted, replaced, split};
 use super::ops::{ITEM, invalid, items, keep, padded, scan, shallow_len, text_of};
+use super::text::{formatted, replaced, split};
 
 /// The engine's callback for methods that a value does not have itself.
-pub(super) fn call(state: &State<'_, '_>, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+pub(super) fn call(
+    state: &State<'_, '_>,
+    value: &Value,
+    name: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
     for arg in args {
         charge(shallow_len(arg))?;
     }
@@ -40,10 +45,17 @@ fn string_method(text: &str, name: &str, args: &[Value]) -> Result<Option<Value>
     Ok(Some(match name {
         "split" | "rsplit" => {
             let (separator, most, options): (Option<Value>, Option<i64>, Kwargs) = from_args(args)?;
-            let separator = separator.or(options.get("sep")?).filter(|sep| !sep.is_none());
+            let separator = separator
+                .or(options.get("sep")?)
+                .filter(|sep| !sep.is_none());
             let most = most.or(options.get("maxsplit")?);
             options.assert_all_used()?;
-            split(text, separator.as_ref().and_then(Value::as_str), most, name == "rsplit")?
+            split(
+                text,
+                separator.as_ref().and_then(Value::as_str),
+                most,
+                name == "rsplit",
+            )?
         }
         "splitlines" => {
             charge((text.matches(['\n', '\r']).count() + 1) * ITEM)?;
@@ -98,7 +110,11 @@ fn string_method(text: &str, name: &str, args: &[Value]) -> Result<Option<Value>
 /// Positions count characters, as slices do.
 fn find(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     let (what,): (&str,) = from_args(args)?;
-    let found = if name.starts_with('r') { text.rfind(what) } else { text.find(what) };
+    let found = if name.starts_with('r') {
+        text.rfind(what)
+    } else {
+        text.find(what)
+    };
     match found {
         Some(at) => Ok(Value::from(text[..at].chars().count())),
         None if name.ends_with("find") => Ok(Value::from(-1)),
@@ -118,7 +134,9 @@ fn justify(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
 }
 
 fn map_method(map: &Value, name: &str, args: &[Value]) -> Result<Option<Value>, Error> {
-    let Some(object) = map.as_object() else { return Ok(None) };
+    let Some(object) = map.as_object() else {
+        return Ok(None);
+    };
     if !matches!(name, "items" | "keys" | "values" | "copy") {
         return Ok(None);
     }
@@ -129,7 +147,10 @@ fn map_method(map: &Value, name: &str, args: &[Value]) -> Result<Option<Value>, 
         found.push((key, value));
     }
     let listed: Value = match name {
-        "items" => found.into_iter().map(|(key, value)| Value::from(vec![key, value])).collect(),
+        "items" => found
+            .into_iter()
+            .map(|(key, value)| Value::from(vec![key, value]))
+            .collect(),
         "keys" => found.into_iter().map(|(key, _)| key).collect(),
         "values" => found.into_iter().map(|(_, value)| value).collect(),
         _ => found.into_iter().collect(),
@@ -142,11 +163,16 @@ fn list_method(list: &Value, name: &str, args: &[Value]) -> Result<Option<Value>
         "count" | "index" => {
             let (what,): (&Value,) = from_args(args)?;
             scan(list)?;
-            let mut places = list.try_iter()?.enumerate().filter(|(_, item)| item == what);
+            let mut places = list
+                .try_iter()?
+                .enumerate()
+                .filter(|(_, item)| item == what);
             if name == "count" {
                 Value::from(places.count())
             } else {
-                let (at, _) = places.next().ok_or_else(|| invalid("value is not in the list"))?;
+                let (at, _) = places
+                    .next()
+                    .ok_or_else(|| invalid("value is not in the list"))?;
                 Value::from(at)
             }
         }

@@ -1,7 +1,5 @@
 //! The operators of the template language, with bounds. `compile` puts them in the engine's place.
 
-use std::fmt::Write;
-
 use minijinja::value::{DynObject, ObjectRepr, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
@@ -32,9 +30,10 @@ pub(super) fn register(env: &mut Environment<'static>) {
     env.add_function(names::ADD, |a: &Value, b: &Value| add(a, b));
     env.add_function(names::MUL, |a: &Value, b: &Value| multiply(a, b));
     env.add_function(names::CONCAT, |a: &Value, b: &Value| concat(a, b));
-    env.add_function(names::SLICE, |value: &Value, start: &Value, stop: &Value, step: &Value| {
-        slice(value, start, stop, step)
-    });
+    env.add_function(
+        names::SLICE,
+        |value: &Value, start: &Value, end: &Value, step: &Value| slice(value, start, end, step),
+    );
     env.add_function(names::ITEM, |value: &Value, key: &Value| item(value, key));
     env.add_function(names::KEEP, |value: &Value| keep(value.clone()));
     env.add_function(names::STORE, |value: &Value| {
@@ -61,7 +60,9 @@ pub(super) fn is_opaque(value: &Value) -> bool {
 fn is_opaque_object(object: &DynObject) -> bool {
     let name = object.type_name();
     object.repr() == ObjectRepr::Plain
-        || ["::Namespace", "::Macro", "::Loop", "::Closure"].iter().any(|end| name.ends_with(end))
+        || ["::Namespace", "::Macro", "::Loop", "::Closure"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 #[derive(Clone, Copy)]
@@ -74,7 +75,13 @@ struct Weigh {
 
 /// Charges for a walk through the whole value, and refuses what nests too deeply.
 fn weigh(value: &Value, how: Weigh) -> Result<(), Error> {
-    fn walk(value: &Value, how: Weigh, depth: usize, spent: &mut usize, left: usize) -> Result<(), Error> {
+    fn walk(
+        value: &Value,
+        how: Weigh,
+        depth: usize,
+        spent: &mut usize,
+        left: usize,
+    ) -> Result<(), Error> {
         *spent += 8;
         if let Some(text) = value.as_str() {
             *spent += if how.text { text.len() / 8 } else { 0 };
@@ -82,10 +89,14 @@ fn weigh(value: &Value, how: Weigh) -> Result<(), Error> {
         if *spent > left {
             return Err(budget::exhausted());
         }
-        let Some(object) = value.as_object() else { return Ok(()) };
+        let Some(object) = value.as_object() else {
+            return Ok(());
+        };
         if is_opaque_object(object) {
             return if how.refuse_opaque {
-                Err(invalid("a namespace can hold data only, no macros, loops or namespaces"))
+                Err(invalid(
+                    "a namespace can hold data only, no macros, loops or namespaces",
+                ))
             } else {
                 Ok(())
             };
@@ -112,18 +123,36 @@ fn weigh(value: &Value, how: Weigh) -> Result<(), Error> {
 
 /// Checks the nesting of a value that was just made.
 pub(super) fn keep(value: Value) -> Result<Value, Error> {
-    weigh(&value, Weigh { text: false, refuse_opaque: false })?;
+    weigh(
+        &value,
+        Weigh {
+            text: false,
+            refuse_opaque: false,
+        },
+    )?;
     Ok(value)
 }
 
 /// Checks a value that goes into a namespace.
 pub(super) fn storable(value: &Value) -> Result<(), Error> {
-    weigh(value, Weigh { text: false, refuse_opaque: true })
+    weigh(
+        value,
+        Weigh {
+            text: false,
+            refuse_opaque: true,
+        },
+    )
 }
 
 /// Charges for an operation that reads the whole value.
 pub(super) fn scan(value: &Value) -> Result<(), Error> {
-    weigh(value, Weigh { text: true, refuse_opaque: false })
+    weigh(
+        value,
+        Weigh {
+            text: true,
+            refuse_opaque: false,
+        },
+    )
 }
 
 /// What it costs to look at the value itself, without what is inside.
@@ -136,12 +165,23 @@ pub(super) fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Err
 }
 
 fn unsupported(operator: &str, a: &Value, b: &Value) -> Error {
-    invalid(format!("unsupported operand types for {operator}: {} and {}", a.kind(), b.kind()))
+    invalid(format!(
+        "unsupported operand types for {operator}: {} and {}",
+        a.kind(),
+        b.kind()
+    ))
 }
 
 /// The text of `~`, `|string` and `|join`: `str(value)`, paid for.
 pub(super) fn text_of(value: &Value, out: &mut PaidString) -> Result<(), Error> {
     python::write_str(out, value).map_err(|_| budget::exhausted())
+}
+
+/// `str(value)`.
+pub(super) fn plain(value: &Value) -> Result<String, Error> {
+    let mut text = PaidString::default();
+    text_of(value, &mut text)?;
+    Ok(text.0)
 }
 
 fn concat(a: &Value, b: &Value) -> Result<Value, Error> {
@@ -203,9 +243,10 @@ fn add(a: &Value, b: &Value) -> Result<Value, Error> {
         return Ok(Value::from(both));
     }
     match numbers(a, b) {
-        Some(Numbers::Integers(a, b)) => {
-            a.checked_add(b).map(number_value).ok_or_else(|| invalid("integer overflow in +"))
-        }
+        Some(Numbers::Integers(a, b)) => a
+            .checked_add(b)
+            .map(number_value)
+            .ok_or_else(|| invalid("integer overflow in +")),
         Some(Numbers::Floats(a, b)) => Ok(Value::from(a + b)),
         None => Err(unsupported("+", a, b)),
     }
@@ -214,19 +255,22 @@ fn add(a: &Value, b: &Value) -> Result<Value, Error> {
 fn multiply(a: &Value, b: &Value) -> Result<Value, Error> {
     match numbers(a, b) {
         Some(Numbers::Integers(a, b)) => {
-            return a.checked_mul(b).map(number_value).ok_or_else(|| invalid("integer overflow in *"));
+            return a
+                .checked_mul(b)
+                .map(number_value)
+                .ok_or_else(|| invalid("integer overflow in *"));
         }
         Some(Numbers::Floats(a, b)) => return Ok(Value::from(a * b)),
         None => {}
     }
     let repeatable = |value: &Value| value.as_str().is_some() || is_list(value);
     let (body, count) = match (a, b) {
-        (body, count) if repeatable(body) && count.is_integer() => (body, count),
-        (count, body) if repeatable(body) && count.is_integer() => (body, count),
+        (body, count) | (count, body) if repeatable(body) && count.is_integer() => (body, count),
         _ => return Err(unsupported("*", a, b)),
     };
     // As in Python, a negative count gives nothing.
-    let count = usize::try_from(i128::try_from(count.clone())?.max(0)).map_err(|_| budget::exhausted())?;
+    let count =
+        usize::try_from(i128::try_from(count.clone())?.max(0)).map_err(|_| budget::exhausted())?;
     let pay = |bytes: usize| charge(bytes.checked_mul(count).ok_or_else(budget::exhausted)?);
     if let Some(text) = body.as_str() {
         pay(text.len())?;
@@ -252,15 +296,15 @@ fn item(value: &Value, key: &Value) -> Result<Value, Error> {
     Ok(found.map_or(Value::UNDEFINED, Value::from))
 }
 
-/// Python's slice bounds: `len` items, of which `start` and `stop` name the ends.
+/// Python's slice bounds: `len` items, of which `start` and `end` name the ends.
 struct Bounds {
     start: i64,
-    stop: i64,
+    end: i64,
     step: i64,
 }
 
 impl Bounds {
-    fn new(len: usize, start: Option<i64>, stop: Option<i64>, step: i64) -> Self {
+    fn new(len: usize, start: Option<i64>, end: Option<i64>, step: i64) -> Self {
         let len = len as i64;
         // Backwards, the ends are one before: the last item and the place before the first.
         let (lowest, highest) = if step > 0 { (0, len) } else { (-1, len - 1) };
@@ -268,56 +312,75 @@ impl Bounds {
             let at = if at < 0 { at.saturating_add(len) } else { at };
             at.clamp(lowest, highest)
         };
-        let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
+        let (first, last) = if step > 0 {
+            (lowest, highest)
+        } else {
+            (highest, lowest)
+        };
         Self {
             start: start.map_or(first, bound),
-            stop: stop.map_or(last, bound),
+            end: end.map_or(last, bound),
             step,
         }
     }
 
     fn indices(&self) -> impl Iterator<Item = usize> {
-        let Self { start, stop, step } = *self;
+        let Self { start, end, step } = *self;
         std::iter::successors(Some(start), move |at| at.checked_add(step))
-            .take_while(move |at| if step > 0 { *at < stop } else { *at > stop })
+            .take_while(move |at| if step > 0 { *at < end } else { *at > end })
             .map(|at| at as usize)
     }
 }
 
-fn slice(value: &Value, start: &Value, stop: &Value, step: &Value) -> Result<Value, Error> {
+fn slice(value: &Value, start: &Value, end: &Value, step: &Value) -> Result<Value, Error> {
     let bound = |value: &Value| -> Result<Option<i64>, Error> {
-        if value.is_none() || value.is_undefined() { Ok(None) } else { Ok(Some(value.clone().try_into()?)) }
+        if value.is_none() || value.is_undefined() {
+            Ok(None)
+        } else {
+            Ok(Some(value.clone().try_into()?))
+        }
     };
-    let (start, stop) = (bound(start)?, bound(stop)?);
+    let (start, end) = (bound(start)?, bound(end)?);
     let step = bound(step)?.unwrap_or(1);
     if step == 0 {
         return Err(invalid("slice step cannot be zero"));
     }
     if let Some(text) = value.as_str() {
-        return slice_text(text, start, stop, step);
+        return slice_text(text, start, end, step);
     }
     match value.kind() {
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::Seq | ValueKind::Iterable => {
             let items = items(value)?;
-            let bounds = Bounds::new(items.len(), start, stop, step);
-            Ok(bounds.indices().filter_map(|at| items.get(at)).cloned().collect())
+            let bounds = Bounds::new(items.len(), start, end, step);
+            Ok(bounds
+                .indices()
+                .filter_map(|at| items.get(at))
+                .cloned()
+                .collect())
         }
         kind => Err(invalid(format!("cannot slice a value of type {kind}"))),
     }
 }
 
-fn slice_text(text: &str, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Value, Error> {
+fn slice_text(text: &str, start: Option<i64>, end: Option<i64>, step: i64) -> Result<Value, Error> {
     charge(text.len())?;
-    let bounds = Bounds::new(text.chars().count(), start, stop, step);
+    let bounds = Bounds::new(text.chars().count(), start, end, step);
     if step == 1 {
-        let offset = |at: i64| text.char_indices().nth(at as usize).map_or(text.len(), |(offset, _)| offset);
-        let (from, to) = (offset(bounds.start), offset(bounds.stop));
+        let offset = |at: i64| {
+            text.char_indices()
+                .nth(at as usize)
+                .map_or(text.len(), |(offset, _)| offset)
+        };
+        let (from, to) = (offset(bounds.start), offset(bounds.end));
         return Ok(Value::from(text.get(from..to).unwrap_or_default()));
     }
     charge(text.len() * 4)?;
     let characters: Vec<char> = text.chars().collect();
-    let picked: String = bounds.indices().filter_map(|at| characters.get(at)).collect();
+    let picked: String = bounds
+        .indices()
+        .filter_map(|at| characters.get(at))
+        .collect();
     Ok(Value::from(picked))
 }
 
@@ -327,32 +390,35 @@ pub(super) fn print(
     _state: &State<'_, '_>,
     value: &Value,
 ) -> Result<(), Error> {
-    let written = match value.as_str() {
-        Some(text) => {
-            charge(text.len())?;
-            out.write_str(text)
-        }
-        None => {
-            let mut text = PaidString::default();
-            text_of(value, &mut text)?;
-            out.write_str(&text.0)
-        }
+    let written = if let Some(text) = value.as_str() {
+        charge(text.len())?;
+        out.write_str(text)
+    } else {
+        let mut text = PaidString::default();
+        text_of(value, &mut text)?;
+        out.write_str(&text.0)
     };
     written.map_err(Error::from)
 }
 
 /// A string from pieces written by `write`, paid for.
-pub(super) fn written(write: impl FnOnce(&mut PaidString) -> std::fmt::Result) -> Result<Value, Error> {
+pub(super) fn written(
+    write: impl FnOnce(&mut PaidString) -> std::fmt::Result,
+) -> Result<Value, Error> {
     let mut text = PaidString::default();
     write(&mut text).map_err(|_| budget::exhausted())?;
     Ok(Value::from(text.0))
 }
 
-/// `text` with `count` times `fill` before and after it.
+/// `text` with so many `fill` before and after it.
 pub(super) fn padded(text: &str, before: usize, after: usize, fill: char) -> Result<Value, Error> {
-    written(|out| {
-        (0..before).try_for_each(|_| out.write_char(fill))?;
-        out.write_str(text)?;
-        (0..after).try_for_each(|_| out.write_char(fill))
-    })
+    let fills = before.saturating_add(after).saturating_mul(fill.len_utf8());
+    charge(text.len().saturating_add(fills))?;
+    let fill = |count| std::iter::repeat_n(fill, count);
+    Ok(Value::from(
+        fill(before)
+            .chain(text.chars())
+            .chain(fill(after))
+            .collect::<String>(),
+    ))
 }

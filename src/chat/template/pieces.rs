@@ -43,7 +43,9 @@ impl Neutraliser {
         let control = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .build(control_tokens.iter().filter(|token| !token.is_empty()))
-            .map_err(|error| TemplateError::Parse(format!("the model's control tokens: {error}")))?;
+            .map_err(|error| {
+                TemplateError::Parse(format!("the model's control tokens: {error}"))
+            })?;
         Ok(Self { control })
     }
 }
@@ -124,7 +126,9 @@ impl<'n> Marks<'n> {
         let mark = u32::try_from(self.texts.len())
             .ok()
             .and_then(|index| char::from_u32(FIRST_MARK.checked_add(index)?))
-            .ok_or(TemplateError::TooLarge("the messages hold too many private-use characters"))?;
+            .ok_or(TemplateError::TooLarge(
+                "the messages hold too many private-use characters",
+            ))?;
         self.texts.push(text.to_owned());
         self.by_text.insert(text.to_owned(), mark);
         Ok(mark)
@@ -137,20 +141,22 @@ impl<'n> Marks<'n> {
 
     /// The text with its marks turned back, for messages to people.
     pub(super) fn show(&self, text: &str) -> String {
-        self.split(text.to_owned()).iter().map(PromptPiece::as_str).collect()
+        self.split(text).iter().map(PromptPiece::as_str).collect()
     }
 
     /// A rendered prompt as pieces: no empty ones, and no two neighbours of one kind.
-    pub(super) fn split(&self, rendered: String) -> Vec<PromptPiece> {
+    pub(super) fn split(&self, rendered: &str) -> Vec<PromptPiece> {
         if rendered.is_empty() {
             return Vec::new();
         }
         if self.texts.is_empty() || !rendered.as_bytes().contains(&MARK_LEAD) {
-            return vec![PromptPiece::Template(rendered)];
+            return vec![PromptPiece::Template(rendered.to_owned())];
         }
         let mut pieces = Vec::new();
         let mut done = 0;
-        let marks = rendered.char_indices().filter_map(|(at, c)| Some((at, c, self.text_of(c)?)));
+        let marks = rendered
+            .char_indices()
+            .filter_map(|(at, c)| Some((at, c, self.text_of(c)?)));
         for (at, mark, text) in marks {
             if at > done {
                 pieces.push(PromptPiece::Template(rendered[done..at].to_owned()));

@@ -60,7 +60,11 @@ fn pairs(value: &Value) -> impl Iterator<Item = (Value, Value)> {
 
 /// A string literal: single quotes unless only those occur inside.
 fn write_quoted(out: &mut impl Write, text: &str) -> fmt::Result {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     out.write_char(quote)?;
     for c in text.chars() {
         match c {
@@ -124,7 +128,12 @@ pub(super) fn write_json(out: &mut impl Write, value: &Value, style: &JsonStyle)
     write_json_at(out, value, style, 0)
 }
 
-fn write_json_at(out: &mut impl Write, value: &Value, style: &JsonStyle, depth: usize) -> fmt::Result {
+fn write_json_at(
+    out: &mut impl Write,
+    value: &Value,
+    style: &JsonStyle,
+    depth: usize,
+) -> fmt::Result {
     if depth > MAX_DEPTH {
         return Err(fmt::Error);
     }
@@ -143,14 +152,21 @@ fn write_json_at(out: &mut impl Write, value: &Value, style: &JsonStyle, depth: 
             if style.sort_keys {
                 fields.sort_by(|a, b| a.0.cmp(&b.0));
             }
-            write_json_list(out, ['{', '}'], fields.into_iter(), style, depth, |out, (key, item)| {
-                match key.as_str() {
-                    Some(key) => write_json_string(out, key, style)?,
-                    None => write!(out, "\"{key}\"")?,
-                }
-                out.write_str(&style.key_separator)?;
-                write_json_at(out, &item, style, depth + 1)
-            })
+            write_json_list(
+                out,
+                ['{', '}'],
+                fields.into_iter(),
+                style,
+                depth,
+                |out, (key, item)| {
+                    match key.as_str() {
+                        Some(key) => write_json_string(out, key, style)?,
+                        None => write!(out, "\"{key}\"")?,
+                    }
+                    out.write_str(&style.key_separator)?;
+                    write_json_at(out, &item, style, depth + 1)
+                },
+            )
         }
         _ => out.write_str("null"),
     }
@@ -181,7 +197,9 @@ fn write_json_list<W: Write, T>(
 }
 
 fn write_line_break(out: &mut impl Write, style: &JsonStyle, depth: usize) -> fmt::Result {
-    let Some(indent) = &style.indent else { return Ok(()) };
+    let Some(indent) = &style.indent else {
+        return Ok(());
+    };
     out.write_char('\n')?;
     (0..depth).try_for_each(|_| out.write_str(indent))
 }
@@ -189,9 +207,11 @@ fn write_line_break(out: &mut impl Write, style: &JsonStyle, depth: usize) -> fm
 fn write_json_number(out: &mut impl Write, value: &Value) -> fmt::Result {
     match f64::try_from(value.clone()) {
         Ok(number) if number.is_nan() => out.write_str("NaN"),
-        Ok(number) if number.is_infinite() => {
-            out.write_str(if number < 0.0 { "-Infinity" } else { "Infinity" })
-        }
+        Ok(number) if number.is_infinite() => out.write_str(if number < 0.0 {
+            "-Infinity"
+        } else {
+            "Infinity"
+        }),
         _ => write_number(out, value),
     }
 }

@@ -1,0 +1,136 @@
+//! Options that several commands share.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::models::{LoadOptions, ModelFile, ModelRegistry, identify, model_directory};
+use crate::sampling::SamplingParams;
+
+/// How the model is loaded.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModelArgs {
+    /// KV cells in all, shared evenly by the parallel runs (as in llama-server); 0 gives every run the
+    /// context the model was trained for, if memory allows
+    #[arg(short, long, value_name = "TOKENS", default_value_t = 0, env = "REIN_CTX_SIZE")]
+    pub(super) ctx_size: u32,
+    /// Threads that compute; 0 takes one a core
+    #[arg(short, long, value_name = "N", default_value_t = 0, env = "REIN_THREADS")]
+    pub(super) threads: u32,
+    /// Layers to keep on the GPU; -1 means all
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, env = "REIN_N_GPU_LAYERS")]
+    pub(super) n_gpu_layers: i32,
+    /// A file with a Jinja chat template that replaces the model's own
+    #[arg(long, value_name = "FILE", env = "REIN_CHAT_TEMPLATE")]
+    pub(super) chat_template: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    pub(super) fn load_options(&self, parallel: u32) -> anyhow::Result<LoadOptions> {
+        let chat_template = self
+            .chat_template
+            .as_ref()
+            .map(|path| {
+                std::fs::read_to_string(path)
+                    .with_context(|| format!("the chat template {} cannot be read", path.display()))
+            })
+            .transpose()?;
+        Ok(LoadOptions {
+            context: self.ctx_size / parallel.max(1),
+            parallel,
+            threads: self.threads,
+            n_gpu_layers: self.n_gpu_layers,
+            chat_template,
+            ..LoadOptions::default()
+        })
+    }
+}
+
+/// How tokens are drawn, for the commands that generate themselves.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SamplingArgs {
+    /// 0 always takes the most likely token
+    #[arg(long, alias = "temp", value_name = "T", default_value_t = 0.6)]
+    temperature: f32,
+    /// Keep the K most likely tokens; 0 keeps all
+    #[arg(long, value_name = "K", default_value_t = 20, allow_negative_numbers = true)]
+    top_k: i32,
+    /// Keep the smallest set of tokens with this probability
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    top_p: f32,
+    /// Drop tokens less likely than this share of the most likely
+    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    min_p: f32,
+    /// Penalty for tokens that came recently; 1 is off
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    repeat_penalty: f32,
+    /// The same seed draws the same tokens
+    #[arg(short, long)]
+    seed: Option<u64>,
+}
+
+impl SamplingArgs {
+    pub(super) fn params(&self) -> SamplingParams {
+        SamplingParams {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repeat_penalty,
+            seed: self.seed,
+            ..SamplingParams::default()
+        }
+    }
+}
+
+/// Finds a model by path, or by the name of a file in rein's model directory.
+pub(super) fn find_model(name: &str) -> anyhow::Result<ModelFile> {
+    let in_directory = model_directory().join(name);
+    let name = if !std::path::Path::new(name).exists() && in_directory.exists() {
+        in_directory.to_string_lossy().into_owned()
+    } else {
+        name.to_owned()
+    };
+    Ok(identify(&name, None)?)
+}
+
+/// Shows the progress of a load on a terminal until the returned guard is dropped.
+pub(super) fn show_progress(models: &ModelRegistry, name: &str) -> Option<ProgressGuard> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::new(10_000).with_message(format!("loading {name}"));
+    if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {percent}%") {
+        bar.set_style(style);
+    }
+    let (done, wait) = std::sync::mpsc::channel::<()>();
+    let (models, ticking) = (models.clone(), bar.clone());
+    let thread = std::thread::spawn(move || {
+        while wait.recv_timeout(Duration::from_millis(50)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            ticking.set_position((models.report().fraction * 10_000.0) as u64);
+        }
+    });
+    Some(ProgressGuard { bar, done: Some(done), thread: Some(thread) })
+}
+
+/// Ends the progress bar when dropped.
+pub(super) struct ProgressGuard {
+    bar: ProgressBar,
+    done: Option<std::sync::mpsc::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for ProgressGuard {
+    fn drop(&mut self) {
+        drop(self.done.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread only moves a bar; that it panicked would be no reason to fail a load.
+            let _ = thread.join();
+        }
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,118 @@
+//! `POST /v1/chat/completions`.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+
+use super::AppState;
+use super::answer::{Answer, Encoder, stream_reply, text_and_summary};
+use super::body::JsonBody;
+use super::reply::{error_reply, generate_error};
+use crate::api::openai::{ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response};
+use crate::api::ApiError;
+use crate::chat::Effort;
+use crate::generation::{self, Delta, GenerateRequest, Prompt};
+use crate::models::LoadedModel;
+use crate::stop::{RunIds, StopFlag};
+
+/// Answers a conversation, as a stream of events or as one JSON object.
+pub(super) async fn chat_completions(State(state): State<AppState>, body: JsonBody) -> Response {
+    let surface = body.surface;
+    match answer(&state, body).await {
+        Ok(response) => response,
+        Err(error) => error_reply(&error, surface),
+    }
+}
+
+async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> {
+    let request = ChatRequest::parse(&body.value)?;
+    let model = state.ready_model()?;
+    let head = CompletionHead::new(&model.file.id, unix_seconds());
+    let ids = RunIds {
+        completion_id: Some(head.id.clone()),
+        ..request.ids.clone()
+    };
+    let (stream, include_usage) = (request.stream, request.include_usage);
+    let generate = with_thinking(&model, request);
+    let answer = begin(state, &model, &ids, generate).await?;
+    if stream {
+        let encoder = ChatStreamEncoder::new(&head, include_usage, body.surface);
+        return Ok(stream_reply(answer, encoder));
+    }
+    let (text, summary) = text_and_summary(answer).await?;
+    Ok(Json(chat_response(&head, &text, &summary)).into_response())
+}
+
+/// Registers the run under its ids, then renders, tokenises and submits it.
+pub(super) async fn begin(
+    state: &AppState,
+    model: &std::sync::Arc<LoadedModel>,
+    ids: &RunIds,
+    request: GenerateRequest,
+) -> Result<Answer, ApiError> {
+    let flag = StopFlag::new();
+    // From here on a stop finds the run, and dropping the guard (a closed connection) stops it.
+    let guard = state.stops.register(ids, flag.clone(), Instant::now());
+    let model = model.clone();
+    let limit = state.config.max_generation;
+    let started = tokio::task::spawn_blocking(move || generation::start(&model, request, &flag, limit));
+    let generation = started
+        .await
+        .map_err(|_| ApiError::internal("The request could not be prepared; this is a fault of the server."))?
+        .map_err(|error| generate_error(&error))?;
+    Ok(Answer { generation, _guard: guard })
+}
+
+/// Tells the template about thinking, in the words that it knows.
+fn with_thinking(model: &LoadedModel, request: ChatRequest) -> GenerateRequest {
+    let effort = request.reasoning_effort.map(|effort| match effort {
+        ReasoningEffort::Low => Effort::Low,
+        ReasoningEffort::Medium => Effort::Medium,
+        ReasoningEffort::High => Effort::High,
+    });
+    let kwargs = model
+        .capabilities
+        .reasoning_kwargs(request.enable_thinking, effort, request.preserve_thinking);
+    let mut generate = request.generate;
+    if let Prompt::Chat(chat) = &mut generate.prompt {
+        chat.template_kwargs.extend(kwargs);
+    }
+    generate
+}
+
+impl Encoder for ChatStreamEncoder {
+    fn start(&mut self) -> bytes::Bytes {
+        ChatStreamEncoder::start(self)
+    }
+
+    fn delta(&mut self, delta: &Delta) -> bytes::Bytes {
+        ChatStreamEncoder::delta(self, delta)
+    }
+}
+
+/// Seconds since the epoch.
+pub(super) fn unix_seconds() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .as_secs()
+}
+
+impl AppState {
+    /// The model that answers requests, or why there is none.
+    pub(super) fn ready_model(&self) -> Result<std::sync::Arc<LoadedModel>, ApiError> {
+        if self.is_draining() {
+            return Err(ApiError::shutting_down());
+        }
+        match self.models.current() {
+            Some(model) if model.engine.is_running() => Ok(model),
+            _ => Err(match self.models.being_loaded() {
+                Some(file) => ApiError::model_loading(&file.display_name, 2),
+                None => ApiError::model_not_loaded(),
+            }),
+        }
+    }
+}
+

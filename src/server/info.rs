@@ -1,0 +1,110 @@
+//! Routes that tell about the server: health, readiness, slots, metrics, models.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::AppState;
+use super::reply::{error_reply, surface_of};
+use crate::api::ApiError;
+use crate::api::health::Health;
+use crate::api::openai::models::{ModelList, ModelObject};
+use crate::api::slots::{NextToken, Slot};
+
+/// The process lives; never waits for the engine.
+pub(super) async fn livez() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// A model answers, and the server is not going down.
+pub(super) async fn readyz(State(state): State<AppState>) -> Response {
+    match state.ready_model() {
+        Ok(_) => Json(json!({ "status": "ok" })).into_response(),
+        Err(error) => {
+            let body = Json(json!({ "status": "not ready", "message": error.message }));
+            (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+        }
+    }
+}
+
+/// Studio's health document.
+pub(super) async fn health() -> Json<Health> {
+    Json(Health::now())
+}
+
+/// The sequences and what they are doing, in llama-server's shape.
+pub(super) async fn slots(State(state): State<AppState>, uri: Uri) -> Response {
+    let model = match state.ready_model() {
+        Ok(model) => model,
+        Err(error) => return error_reply(&error, surface_of(uri.path())),
+    };
+    let n_ctx = model.context_length();
+    let slots: Vec<Slot> = model
+        .engine
+        .slots()
+        .iter()
+        .enumerate()
+        .map(|(id, view)| Slot {
+            id: id as u32,
+            n_ctx,
+            speculative: false,
+            is_processing: view.run.is_some(),
+            id_task: view.run.map_or(-1, |run| run as i64),
+            n_prompt_tokens: view.n_prompt as u32,
+            n_prompt_tokens_processed: view.n_prompt_processed as u32,
+            n_prompt_tokens_cache: view.n_cached as u32,
+            next_token: vec![NextToken {
+                has_next_token: view.run.is_some(),
+                n_remain: view.max_new.saturating_sub(view.n_decoded) as i64,
+                n_decoded: view.n_decoded as u32,
+            }],
+            ..Slot::default()
+        })
+        .collect();
+    Json(slots).into_response()
+}
+
+/// Prometheus metrics.
+pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], state.render_metrics())
+}
+
+fn list(state: &AppState) -> ModelList {
+    let loaded = state.models.current().map(|model| {
+        let mut object = ModelObject::new(&model.file.id, model.loaded_at as u64, true);
+        object.quant.clone_from(&model.file.variant);
+        object.context_length = Some(model.context_length());
+        object.max_context_length = Some(model.native_context);
+        object.native_context_length = Some(model.native_context);
+        object.display_name = Some(model.file.display_name.clone());
+        object
+    });
+    ModelList::new(loaded.into_iter().collect())
+}
+
+/// The models that requests may name.
+pub(super) async fn models(State(state): State<AppState>) -> Json<ModelList> {
+    Json(list(&state))
+}
+
+/// One model.
+pub(super) async fn model(State(state): State<AppState>, Path(id): Path<String>, uri: Uri) -> Response {
+    match list(&state).find(&id) {
+        Ok(model) => Json(model).into_response(),
+        Err(error) => error_reply(&error, surface_of(uri.path())),
+    }
+}
+
+/// What is not there.
+pub(super) async fn not_found(uri: Uri) -> Response {
+    error_reply(&ApiError::endpoint_not_found(), surface_of(uri.path()))
+}
+
+/// What is there, but not with this method.
+pub(super) async fn method_not_allowed(uri: Uri) -> Response {
+    let error = ApiError::new(405, "This endpoint does not know that method; see the documentation for the one it takes.");
+    error_reply(&error, surface_of(uri.path()))
+}
