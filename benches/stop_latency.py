@@ -49,6 +49,7 @@ class Row:
 
     phase: str
     cause: str
+    tries: int
     outside_ms: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     metric: prometheus.Latency = field(default_factory=prometheus.Latency)
@@ -62,7 +63,7 @@ class Row:
             mark = "≤ " if self.metric.buckets else ""
             inside.append("-" if seconds is None else mark + report.figure(seconds * 1000))
         count = f"{self.metric.count:.0f}" if self.metric.count else "-"
-        return [self.phase, self.cause, str(len(self.outside_ms)), *outside, count, *inside, str(len(self.failures))]
+        return [self.phase, self.cause, str(self.tries), *outside, count, *inside, str(len(self.failures))]
 
     def as_json(self) -> dict[str, Any]:
         return {**self.__dict__, "metric": self.metric.__dict__}
@@ -156,14 +157,14 @@ async def try_run(server: Rein, others: Others, row: Row, chance: random.Random)
 
 async def run_phase(binary: str, settings: Settings, phase: str, tries: int) -> tuple[list[Row], list[Record]]:
     """Both causes for one phase, on a server of its own."""
-    rows = [Row(phase, cause) for cause in CAUSES]
+    rows = [Row(phase, cause, tries) for cause in CAUSES]
     async with Rein(binary, settings) as server:
         others = Others(server, OTHERS)
         try:
             for row in rows:
                 chance = random.Random(f"{phase} {row.cause}")
                 before = await metric_now(server, phase, row.cause)
-                for _ in range(tries):
+                for _ in range(row.tries):
                     await try_run(server, others, row, chance)
                 row.metric = (await metric_now(server, phase, row.cause)).since(before)
                 say(f"{phase} by {row.cause}: {tries - len(row.failures)} of {tries} stops")
@@ -200,7 +201,7 @@ async def try_load(server: Rein, row: Row, model: str, usual: float, chance: ran
 
 async def load_phase(binary: str, settings: Settings, model: str, tries: int) -> list[Row]:
     """Both causes for a load; nobody else is there."""
-    rows = [Row("load", cause) for cause in CAUSES]
+    rows = [Row("load", cause, tries) for cause in CAUSES]
     async with Rein(binary, settings) as server:
         for row in rows:
             chance = random.Random(f"load {row.cause}")

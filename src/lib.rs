@@ -6,12 +6,14 @@
 
 pub mod api;
 pub mod chat;
+pub mod cli;
 pub mod engine;
 pub mod generation;
 mod library;
 pub mod llama;
 pub mod models;
 pub mod sampling;
+pub mod server;
 pub mod stop;
 
 pub use chat::{ChatMessage, Role};

@@ -13,7 +13,7 @@ use crossbeam_channel::Receiver;
 use super::cost::CostModel;
 use super::error::EngineError;
 use super::events::FinishReason;
-use super::handle::{EngineParams, Shared, SlotView};
+use super::handle::{EngineParams, Shared};
 use super::metrics::EngineMetrics;
 use super::planner::{Chunk, Limits, plan};
 use super::prefix::{Assignment, Sequences};
@@ -422,15 +422,7 @@ impl DecodeThread {
         for (index, slot) in slots.iter_mut().enumerate() {
             let seq = SeqId(index as u32);
             let run = self.active.iter().find(|run| run.seq == Some(seq));
-            *slot = run.map_or_else(SlotView::default, |run| SlotView {
-                run: Some(run.id),
-                n_prompt: run.n_prompt(),
-                n_cached: run.n_cached(),
-                n_prompt_processed: run.computed.min(run.n_prompt()),
-                n_decoded: run.n_generated(),
-                max_new: run.max_new(),
-                n_held: 0,
-            });
+            slot.run = run.map(Run::public_view);
             slot.n_held = self.sequences.len_of(seq);
         }
     }

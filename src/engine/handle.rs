@@ -13,6 +13,7 @@ use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::run::{Run, RunSpec};
 use crate::llama::{Context, ContextParams, Model};
+use crate::sampling::SamplingParams;
 use crate::stop::{StopCause, StopFlag};
 
 /// The shape and the limits of an engine.
@@ -74,22 +75,31 @@ impl Shared {
 }
 
 /// What a sequence is doing, for `/slots`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct SlotView {
-    /// The run, if there is one.
-    pub run: Option<u64>,
+    /// Its run, if there is one.
+    pub run: Option<RunView>,
+    /// Tokens that the sequence holds, cached ones included.
+    pub n_held: usize,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone)]
+pub struct RunView {
+    /// The run's number on its engine.
+    pub id: u64,
     /// Tokens of its prompt.
     pub n_prompt: usize,
     /// Those that a cached prefix had.
     pub n_cached: usize,
-    /// Prompt tokens computed or cached so far.
-    pub n_prompt_processed: usize,
+    /// Those that were computed so far.
+    pub n_prompt_computed: usize,
     /// Tokens generated.
     pub n_decoded: usize,
     /// The most it may generate.
     pub max_new: usize,
-    /// Tokens that the sequence holds.
-    pub n_held: usize,
+    /// How it draws tokens.
+    pub sampling: Arc<SamplingParams>,
 }
 
 /// A running model: the decode thread, its queue, and the weights.

@@ -20,5 +20,5 @@ pub mod text;
 
 pub use error::{EngineError, SubmitError};
 pub use events::{FinishReason, RunEvent, Summary, Timings, Usage};
-pub use handle::{Engine, EngineParams, RunHandle, SlotView};
+pub use handle::{Engine, EngineParams, RunHandle, RunView, SlotView};
 pub use run::RunSpec;

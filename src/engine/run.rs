@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::handle;
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
@@ -51,6 +52,7 @@ pub(super) struct Run {
     pub(super) parked_since: Option<Instant>,
     /// When the last decode that contained this run ended.
     pub(super) last_computed: Option<Instant>,
+    sampling: Arc<SamplingParams>,
     n_prompt: usize,
     max_new: usize,
     n_cached: usize,
@@ -86,10 +88,11 @@ impl Run {
             tokens: spec.prompt,
             computed: 0,
             seq: None,
-            sampler: Sampler::new(spec.sampling),
+            sampler: Sampler::new(spec.sampling.clone()),
             idle_steps: 0,
             parked_since: None,
             last_computed: None,
+            sampling: Arc::new(spec.sampling),
             n_prompt,
             max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),
             n_cached: 0,
@@ -138,20 +141,20 @@ impl Run {
         }
     }
 
-    pub(super) fn n_prompt(&self) -> usize {
-        self.n_prompt
-    }
-
-    pub(super) fn n_cached(&self) -> usize {
-        self.n_cached
-    }
-
     pub(super) fn n_generated(&self) -> usize {
         self.tokens.len() - self.n_prompt
     }
 
-    pub(super) fn max_new(&self) -> usize {
-        self.max_new
+    pub(super) fn public_view(&self) -> handle::RunView {
+        handle::RunView {
+            id: self.id,
+            n_prompt: self.n_prompt,
+            n_cached: self.n_cached,
+            n_prompt_computed: self.computed.min(self.n_prompt).saturating_sub(self.n_cached),
+            n_decoded: self.n_generated(),
+            max_new: self.max_new,
+            sampling: self.sampling.clone(),
+        }
     }
 
     /// True once nobody can receive events any more.

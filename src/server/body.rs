@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::AppState;
 use super::reply::{error_reply, surface_of};
-use crate::api::{ApiError, Surface, parse_json};
+use crate::api::{ApiError, Surface, json};
 
 /// A body that parsed, and the surface it came in on.
 pub(super) struct JsonBody {
@@ -22,7 +22,7 @@ impl FromRequest<AppState> for JsonBody {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
         let surface = surface_of(request.uri().path());
         let parsed = match read(request.into_body(), state.config.max_body_bytes).await {
-            Ok(bytes) => parse_json(&bytes),
+            Ok(bytes) => json::parse(&bytes),
             Err(error) => Err(error),
         };
         match parsed {

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::AppState;
 use super::reply::{error_reply, surface_of};
 use crate::api::ApiError;
-use crate::api::health::Health;
+use crate::api::health::HealthResponse;
 use crate::api::openai::models::{ModelList, ModelObject};
-use crate::api::slots::{NextToken, Slot};
+use crate::api::slots::{NextToken, Slot, SlotParams};
+use crate::engine::SlotView;
 
 /// The process lives; never waits for the engine.
 pub(super) async fn livez() -> Json<serde_json::Value> {
@@ -30,8 +31,8 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
 }
 
 /// Studio's health document.
-pub(super) async fn health() -> Json<Health> {
-    Json(Health::now())
+pub(super) async fn health() -> Json<HealthResponse> {
+    Json(HealthResponse::new(chrono::Utc::now().to_rfc3339(), "cpu"))
 }
 
 /// The sequences and what they are doing, in llama-server's shape.
@@ -46,24 +47,31 @@ pub(super) async fn slots(State(state): State<AppState>, uri: Uri) -> Response {
         .slots()
         .iter()
         .enumerate()
-        .map(|(id, view)| Slot {
-            id: id as u32,
-            n_ctx,
-            speculative: false,
-            is_processing: view.run.is_some(),
-            id_task: view.run.map_or(-1, |run| run as i64),
-            n_prompt_tokens: view.n_prompt as u32,
-            n_prompt_tokens_processed: view.n_prompt_processed as u32,
-            n_prompt_tokens_cache: view.n_cached as u32,
-            next_token: vec![NextToken {
-                has_next_token: view.run.is_some(),
-                n_remain: view.max_new.saturating_sub(view.n_decoded) as i64,
-                n_decoded: view.n_decoded as u32,
-            }],
-            ..Slot::default()
-        })
+        .map(|(id, view)| slot(id as u32, n_ctx, view))
         .collect();
     Json(slots).into_response()
+}
+
+fn slot(id: u32, n_ctx: u32, view: &SlotView) -> Slot {
+    let Some(run) = &view.run else {
+        return Slot::idle(id, n_ctx);
+    };
+    Slot {
+        id,
+        n_ctx,
+        speculative: false,
+        is_processing: true,
+        id_task: run.id as i64,
+        n_prompt_tokens: run.n_prompt as u32,
+        n_prompt_tokens_processed: run.n_prompt_computed as u32,
+        n_prompt_tokens_cache: run.n_cached as u32,
+        params: SlotParams::of(&run.sampling, Some(run.max_new as u32)),
+        next_token: [NextToken {
+            has_next_token: true,
+            n_remain: run.max_new.saturating_sub(run.n_decoded) as i64,
+            n_decoded: run.n_decoded as u32,
+        }],
+    }
 }
 
 /// Prometheus metrics.

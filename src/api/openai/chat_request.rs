@@ -1,0 +1,178 @@
+//! [`ChatRequest`]: the body of `POST /chat/completions`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::messages::parse_messages;
+use super::{sampling, unsupported};
+use crate::api::errors::ApiError;
+use crate::api::fields::Fields;
+use crate::generation::{ChatPrompt, GenerateRequest, Prompt};
+use crate::stop::RunIds;
+
+/// The longest `cancel_id` or `session_id`, in bytes.
+pub const MAX_ID_BYTES: usize = 512;
+
+/// The largest `chat_template_kwargs`, in bytes of JSON.
+pub const MAX_KWARGS_BYTES: usize = 16 * 1024;
+
+/// What the server itself tells a template; a request may not replace it.
+const RESERVED_KWARGS: &[&str] = &[
+    "messages",
+    "tools",
+    "documents",
+    "bos_token",
+    "eos_token",
+    "add_generation_prompt",
+    "continue_final_message",
+    "chat_template",
+    "raise_exception",
+    "strftime_now",
+];
+
+/// How much thinking is asked for, for models that know degrees of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReasoningEffort {
+    /// As little as possible.
+    Low,
+    /// The usual amount.
+    Medium,
+    /// As much as it takes.
+    High,
+}
+
+impl ReasoningEffort {
+    /// The word that the wire and templates use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// A validated chat request.
+#[derive(Debug, Clone)]
+pub struct ChatRequest {
+    /// Whether the answer comes as a stream of events.
+    pub stream: bool,
+    /// `stream_options.include_usage`, where it was sent.
+    pub include_usage: Option<bool>,
+    /// The model that was named; `default` where none was.
+    pub model: String,
+    /// `cancel_id` and `session_id`; the server adds the id of the answer.
+    pub ids: RunIds,
+    /// Whether to think, where the request says. Its own field wins over `chat_template_kwargs`.
+    pub enable_thinking: Option<bool>,
+    /// How much to think, where the request says.
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// Whether earlier thoughts stay in the prompt, where the request says.
+    pub preserve_thinking: Option<bool>,
+    /// What to generate. The template is told nothing about thinking yet: that depends on the model.
+    pub generate: GenerateRequest,
+}
+
+impl ChatRequest {
+    /// Validates a request body. Every error is a 400 that names the field.
+    pub fn parse(body: &Value) -> Result<Self, ApiError> {
+        let request = Fields::root(body)?;
+        request.integer("n", 1..=128)?;
+        request.integer("top_logprobs", 0..=20)?;
+        check_tool_settings(&request)?;
+        unsupported::refuse(&request)?;
+
+        let messages = request
+            .list("messages")?
+            .ok_or_else(|| request.missing("messages", "a list with at least one user message"))?;
+        let mut kwargs = template_kwargs(&request)?;
+        let enable_thinking = enable_thinking(&request, &mut kwargs)?;
+        let include_usage = match request.fields("stream_options")? {
+            Some(options) => options.boolean("include_usage")?,
+            None => None,
+        };
+        Ok(Self {
+            stream: request.boolean("stream")?.unwrap_or(false),
+            include_usage,
+            model: request.string("model")?.unwrap_or("default").to_owned(),
+            ids: RunIds {
+                cancel_id: request.id("cancel_id", MAX_ID_BYTES)?,
+                session_id: request.id("session_id", MAX_ID_BYTES)?,
+                ..RunIds::default()
+            },
+            enable_thinking,
+            reasoning_effort: request.choice(
+                "reasoning_effort",
+                &[
+                    ("low", ReasoningEffort::Low),
+                    ("medium", ReasoningEffort::Medium),
+                    ("high", ReasoningEffort::High),
+                ],
+            )?,
+            preserve_thinking: request.boolean("preserve_thinking")?,
+            generate: GenerateRequest {
+                sampling: sampling::sampling(&request)?,
+                max_tokens: sampling::max_tokens(&request)?,
+                stop: sampling::stop(&request)?,
+                ..GenerateRequest::new(Prompt::Chat(ChatPrompt {
+                    messages: parse_messages(messages, "messages")?,
+                    template_kwargs: kwargs,
+                }))
+            },
+        })
+    }
+}
+
+/// Settings of the tool loop. They do nothing without tools, and are checked all the same.
+fn check_tool_settings(request: &Fields<'_>) -> Result<(), ApiError> {
+    request.strings("enabled_tools")?;
+    request.boolean("auto_heal_tool_calls")?;
+    request.boolean("parallel_tool_calls")?;
+    request.integer("max_tool_calls_per_message", 0..=i128::MAX)?;
+    request.integer("tool_call_timeout", 1..=i128::MAX)?;
+    Ok(())
+}
+
+fn template_kwargs(request: &Fields<'_>) -> Result<BTreeMap<String, Value>, ApiError> {
+    let Some(kwargs) = request.fields("chat_template_kwargs")? else {
+        return Ok(BTreeMap::new());
+    };
+    let path = request.path("chat_template_kwargs");
+    let object = kwargs.object();
+    let size: usize = object
+        .iter()
+        .map(|(key, value)| key.len() + value.to_string().len())
+        .sum();
+    if size > MAX_KWARGS_BYTES {
+        let message = format!("`{path}` must not be larger than {MAX_KWARGS_BYTES} bytes of JSON.");
+        return Err(ApiError::invalid_value(path, message));
+    }
+    if let Some(name) = RESERVED_KWARGS.iter().find(|name| kwargs.contains(name)) {
+        let path = kwargs.path(name);
+        let message = format!("`{path}` is set by the server and cannot be replaced. Remove it.");
+        return Err(ApiError::invalid_value(path, message));
+    }
+    Ok(object
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect())
+}
+
+/// Takes `enable_thinking` out of the template's variables: what it means depends on the model.
+fn enable_thinking(
+    request: &Fields<'_>,
+    kwargs: &mut BTreeMap<String, Value>,
+) -> Result<Option<bool>, ApiError> {
+    let of_template = match request.fields("chat_template_kwargs")? {
+        Some(fields) => fields.boolean("enable_thinking")?,
+        None => None,
+    };
+    kwargs.remove("enable_thinking");
+    Ok(request.boolean("enable_thinking")?.or(of_template))
+}
+
+#[cfg(test)]
+#[path = "chat_request_tests.rs"]
+mod tests;

@@ -1,0 +1,235 @@
+use std::time::Duration;
+
+use super::*;
+use crate::generation::{FinishReason, Timings, Usage};
+use crate::llama::Token;
+use crate::stop::StopCause;
+
+fn head() -> CompletionHead {
+    CompletionHead {
+        id: "chatcmpl-0123456789ab".into(),
+        created: 1_700_000_000,
+        model: "tiny \"Q4\"".into(),
+    }
+}
+
+fn text(text: &str) -> Delta {
+    Delta::Text {
+        text: text.into(),
+        tokens: vec![Token(1)],
+    }
+}
+
+fn summary(reason: FinishReason, completion_tokens: u32) -> Summary {
+    let ran = |ms| Duration::from_millis(if completion_tokens == 0 { 0 } else { ms });
+    Summary {
+        reason,
+        usage: Usage {
+            prompt_tokens: 12,
+            cached_tokens: 4,
+            completion_tokens,
+        },
+        timings: Timings {
+            queued: Duration::from_millis(1),
+            prompt_computed: if completion_tokens == 0 { 0 } else { 8 },
+            prompt: ran(40),
+            decode: ran(100),
+        },
+    }
+}
+
+fn done(reason: FinishReason, completion_tokens: u32) -> Delta {
+    Delta::Done(summary(reason, completion_tokens))
+}
+
+/// All frames of a stream, with the part that every chunk repeats shortened.
+fn frames(include_usage: Option<bool>, surface: Surface, deltas: &[Delta]) -> String {
+    let mut encoder = ChatStreamEncoder::new(&head(), include_usage, surface);
+    let mut bytes = encoder.start().to_vec();
+    for delta in deltas {
+        bytes.extend_from_slice(&encoder.delta(delta));
+    }
+    assert!(encoder.is_ended());
+    assert!(encoder.delta(&text("late")).is_empty());
+    let stream = String::from_utf8(bytes).expect("UTF-8");
+    let repeated = concat!(
+        r#"{"id":"chatcmpl-0123456789ab","object":"chat.completion.chunk","created":1700000000,"#,
+        r#""model":"tiny \"Q4\"","#,
+    );
+    for frame in stream.split_terminator("\n\n") {
+        let data = frame.strip_prefix("data: ").expect("a data frame");
+        let json = serde_json::from_str::<Value>(data);
+        assert!(data == "[DONE]" || json.is_ok(), "{data}");
+    }
+    stream.replace(repeated, "{HEAD,")
+}
+
+#[test]
+fn a_stream_under_v1_has_no_usage_unless_asked() {
+    let deltas = [text("Hel"), text("lo."), done(FinishReason::EndOfTurn, 3)];
+    insta::assert_snapshot!(frames(None, Surface::OpenAi, &deltas), @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hel"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"lo."}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+    data: [DONE]
+    "#);
+    let not_wanted = frames(Some(false), Surface::Studio, &deltas);
+    assert_eq!(not_wanted, frames(None, Surface::OpenAi, &deltas));
+}
+
+#[test]
+fn usage_comes_when_asked_and_by_default_under_api() {
+    let deltas = [text("Hi"), done(FinishReason::StopString, 2)];
+    let asked = frames(Some(true), Surface::OpenAi, &deltas);
+    insta::assert_snapshot!(asked, @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hi"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":2,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":4}},"timings":{"prompt_n":8,"cache_n":4,"prompt_ms":40.0,"prompt_per_token_ms":5.0,"prompt_per_second":200.0,"predicted_n":2,"predicted_ms":100.0,"predicted_per_token_ms":50.0,"predicted_per_second":20.0}}
+
+    data: [DONE]
+    "#);
+    assert_eq!(frames(None, Surface::Studio, &deltas), asked);
+}
+
+#[test]
+fn limits_end_with_length() {
+    for reason in [
+        FinishReason::Length,
+        FinishReason::Stopped(StopCause::Deadline),
+    ] {
+        let deltas = [text("one"), done(reason, 1)];
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(frames(None, Surface::OpenAi, &deltas), @r#"
+            data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+            data: {HEAD,"choices":[{"index":0,"delta":{"content":"one"}}]}
+
+            data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}
+
+            data: [DONE]
+            "#);
+        }
+    }
+}
+
+#[test]
+fn a_stop_before_the_first_token_is_a_whole_stream_without_content() {
+    let deltas = [done(FinishReason::Stopped(StopCause::User), 0)];
+    insta::assert_snapshot!(frames(None, Surface::Studio, &deltas), @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":0,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}},"timings":{"prompt_n":0,"cache_n":4,"prompt_ms":0.0,"prompt_per_token_ms":0.0,"prompt_per_second":0.0,"predicted_n":0,"predicted_ms":0.0,"predicted_per_token_ms":0.0,"predicted_per_second":0.0}}
+
+    data: [DONE]
+    "#);
+}
+
+#[test]
+fn a_failure_is_one_error_frame_in_the_surfaces_envelope() {
+    let deltas = [
+        text("Hel"),
+        Delta::Failed {
+            message: "the context could not be extended".into(),
+        },
+    ];
+    insta::assert_snapshot!(frames(Some(true), Surface::OpenAi, &deltas), @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hel"}}]}
+
+    data: {"error":{"message":"the context could not be extended","type":"api_error","param":null,"code":null}}
+
+    data: [DONE]
+    "#);
+    insta::assert_snapshot!(frames(None, Surface::Studio, &deltas[1..]), @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {"error":{"message":"the context could not be extended","type":"api_error","param":null,"code":null},"detail":"the context could not be extended"}
+
+    data: [DONE]
+    "#);
+}
+
+#[test]
+fn text_is_escaped_and_stays_on_one_line() {
+    let deltas = [
+        text("é 漢 😀"),
+        text("\"q\" \\ \n\r\n\t\u{1}"),
+        text("\u{2028}data: [DONE]\n\n"),
+        done(FinishReason::EndOfTurn, 3),
+    ];
+    insta::assert_snapshot!(frames(None, Surface::OpenAi, &deltas).replace('\u{2028}', "<U+2028>"), @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"é 漢 😀"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"\"q\" \\ \n\r\n\t\u0001"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"<U+2028>data: [DONE]\n\n"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+    data: [DONE]
+    "#);
+}
+
+#[test]
+fn an_ended_stream_writes_nothing_more() {
+    let mut encoder = ChatStreamEncoder::new(&head(), None, Surface::OpenAi);
+    assert!(!encoder.fail(&ApiError::internal("gone")).is_empty());
+    assert!(encoder.fail(&ApiError::internal("gone")).is_empty());
+    assert!(encoder.delta(&done(FinishReason::Length, 1)).is_empty());
+}
+
+#[test]
+fn the_answer_in_one_piece_has_real_usage_and_reason() {
+    let response = chat_response(&head(), "Hello.", &summary(FinishReason::Length, 2));
+    insta::assert_json_snapshot!(response, @r#"
+    {
+      "id": "chatcmpl-0123456789ab",
+      "object": "chat.completion",
+      "created": 1700000000,
+      "model": "tiny \"Q4\"",
+      "choices": [
+        {
+          "index": 0,
+          "message": {
+            "role": "assistant",
+            "content": "Hello."
+          },
+          "finish_reason": "length"
+        }
+      ],
+      "usage": {
+        "prompt_tokens": 12,
+        "completion_tokens": 2,
+        "total_tokens": 14,
+        "prompt_tokens_details": {
+          "cached_tokens": 4
+        }
+      },
+      "timings": {
+        "prompt_n": 8,
+        "cache_n": 4,
+        "prompt_ms": 40.0,
+        "prompt_per_token_ms": 5.0,
+        "prompt_per_second": 200.0,
+        "predicted_n": 2,
+        "predicted_ms": 100.0,
+        "predicted_per_token_ms": 50.0,
+        "predicted_per_second": 20.0
+      }
+    }
+    "#);
+}

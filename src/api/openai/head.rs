@@ -1,0 +1,47 @@
+//! [`CompletionHead`]: what every chunk of an answer repeats.
+
+use uuid::Uuid;
+
+/// A new answer's id: `chatcmpl-` and 12 random hexadecimal digits.
+#[must_use]
+pub fn completion_id() -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    format!("chatcmpl-{}", &random[..12])
+}
+
+/// Identity of one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompletionHead {
+    /// See [`completion_id`].
+    pub id: String,
+    /// Unix seconds.
+    pub created: u64,
+    /// The model that answers.
+    pub model: String,
+}
+
+impl CompletionHead {
+    /// A head with a new id. `created` is in Unix seconds.
+    #[must_use]
+    pub fn new(model: impl Into<String>, created: u64) -> Self {
+        Self {
+            id: completion_id(),
+            created,
+            model: model.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_twelve_hex_digits_and_differ() {
+        let id = completion_id();
+        let digits = id.strip_prefix("chatcmpl-").expect("the prefix");
+        assert_eq!(digits.len(), 12);
+        assert!(digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(id, completion_id());
+    }
+}

@@ -1,0 +1,17 @@
+//! OpenAI's protocol: Chat Completions and the model list.
+
+mod chat_request;
+mod chat_stream;
+mod head;
+mod messages;
+pub mod models;
+mod sampling;
+mod unsupported;
+mod usage;
+
+pub use chat_request::{ChatRequest, MAX_ID_BYTES, MAX_KWARGS_BYTES, ReasoningEffort};
+pub use chat_stream::{ChatStreamEncoder, chat_response};
+pub use head::{CompletionHead, completion_id};
+pub use messages::parse_messages;
+pub use sampling::MAX_LOGIT_BIAS;
+pub use usage::{timings_json, usage_json};

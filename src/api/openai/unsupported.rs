@@ -1,0 +1,253 @@
+//! Fields that are known and not supported yet.
+//!
+//! Ignoring them would give an answer other than the one that was asked for, so a request that sets one
+//! to anything but its neutral value is refused with the field's name. Fields that nobody knows are accepted.
+
+use serde_json::Value;
+
+use crate::api::errors::ApiError;
+use crate::api::fields::Fields;
+
+/// A value that changes nothing. `null` always is one.
+#[derive(Debug, Clone, Copy)]
+enum Neutral {
+    Is(&'static str),
+    Bool(bool),
+    Number(f64),
+    AtMost(f64),
+    AtLeast(f64),
+    /// `[]`, `""` or `{}`.
+    Empty,
+    /// `{"type": "text"}`.
+    TypeText,
+    /// `["text"]`.
+    ListOfText,
+}
+
+use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number, TypeText};
+
+/// Field, and the values that it may have as long as it is not supported.
+const NOT_YET: &[(&str, &[Neutral])] = &[
+    // Tools
+    ("tools", &[Empty]),
+    ("tool_choice", &[Is("none"), Is("auto")]),
+    ("functions", &[Empty]),
+    ("function_call", &[Is("none"), Is("auto")]),
+    ("enable_tools", &[Bool(false)]),
+    ("mcp_servers", &[Empty]),
+    ("web_search_options", &[]),
+    // Structured output: never answer with unconstrained text instead
+    ("response_format", &[TypeText]),
+    ("grammar", &[Empty]),
+    ("json_schema", &[]),
+    ("regex", &[Empty]),
+    ("structured_outputs", &[Empty]),
+    ("guided_json", &[]),
+    ("guided_regex", &[Empty]),
+    ("guided_choice", &[Empty]),
+    ("guided_grammar", &[Empty]),
+    // Images and sound
+    ("image_base64", &[Empty]),
+    ("audio_base64", &[Empty]),
+    ("video_base64", &[Empty]),
+    ("modalities", &[ListOfText, Empty]),
+    ("audio", &[Empty]),
+    // What the answer holds
+    ("logprobs", &[Bool(false)]),
+    ("top_logprobs", &[Number(0.0)]),
+    ("prompt_logprobs", &[Number(0.0), Bool(false)]),
+    ("n_probs", &[Number(0.0)]),
+    ("n", &[Number(1.0)]),
+    ("best_of", &[Number(1.0)]),
+    ("echo", &[Bool(false)]),
+    ("return_progress", &[Bool(false)]),
+    ("return_tokens", &[Bool(false)]),
+    ("return_token_ids", &[Bool(false)]),
+    ("timings_per_token", &[Bool(false)]),
+    ("skip_special_tokens", &[Bool(true)]),
+    ("include_stop_str_in_output", &[Bool(false)]),
+    ("reasoning_format", &[Is("inline")]),
+    // The prompt
+    ("continue_final_message", &[Bool(false)]),
+    ("add_generation_prompt", &[Bool(true)]),
+    ("chat_template", &[Empty]),
+    ("use_adapter", &[Bool(false)]),
+    ("lora", &[Empty]),
+    // When to end
+    ("ignore_eos", &[Bool(false)]),
+    ("min_tokens", &[AtMost(0.0)]),
+    ("stop_token_ids", &[Empty]),
+    ("bad_words", &[Empty]),
+    ("thinking_budget_tokens", &[AtMost(-1.0)]),
+    ("reasoning_budget", &[AtMost(-1.0)]),
+    // Samplers, by the switch that turns each on: their other settings do nothing without it
+    ("deterministic", &[Bool(false)]),
+    ("samplers", &[Empty]),
+    ("mirostat", &[Number(0.0)]),
+    ("mirostat_mode", &[Number(0.0)]),
+    ("dry_multiplier", &[AtMost(0.0)]),
+    ("xtc_probability", &[AtMost(0.0)]),
+    ("typical_p", &[AtLeast(1.0)]),
+    ("typ_p", &[AtLeast(1.0)]),
+    ("dynatemp_range", &[AtMost(0.0)]),
+    ("top_n_sigma", &[AtMost(0.0)]),
+    ("tfs_z", &[AtLeast(1.0)]),
+    ("top_a", &[AtMost(0.0)]),
+    ("min_keep", &[AtMost(1.0)]),
+    ("use_beam_search", &[Bool(false)]),
+];
+
+impl Neutral {
+    fn allows(self, value: &Value) -> bool {
+        let number = value.as_f64();
+        match self {
+            Is(word) => value.as_str() == Some(word),
+            Bool(wanted) => value.as_bool() == Some(wanted),
+            #[expect(clippy::float_cmp, reason = "the neutral numbers are exact")]
+            Number(wanted) => number == Some(wanted),
+            AtMost(most) => number.is_some_and(|number| number <= most),
+            AtLeast(least) => number.is_some_and(|number| number >= least),
+            Empty => match value {
+                Value::String(text) => text.is_empty(),
+                Value::Array(items) => items.is_empty(),
+                Value::Object(object) => object.is_empty(),
+                _ => false,
+            },
+            TypeText => value.get("type").and_then(Value::as_str) == Some("text"),
+            ListOfText => value
+                .as_array()
+                .is_some_and(|items| items.len() == 1 && items[0].as_str() == Some("text")),
+        }
+    }
+
+    fn shown(self) -> String {
+        match self {
+            Is(word) => format!("\"{word}\""),
+            Bool(value) => value.to_string(),
+            Number(number) | AtMost(number) | AtLeast(number) => number.to_string(),
+            Empty => "an empty value".to_owned(),
+            TypeText => "{\"type\": \"text\"}".to_owned(),
+            ListOfText => "[\"text\"]".to_owned(),
+        }
+    }
+}
+
+/// 400 `unsupported_parameter` for the first field that asks for what is not there yet.
+pub(super) fn refuse(request: &Fields<'_>) -> Result<(), ApiError> {
+    for (name, neutral) in NOT_YET {
+        let Some(value) = request.get(name) else {
+            continue;
+        };
+        if neutral.iter().any(|neutral| neutral.allows(value)) {
+            continue;
+        }
+        let mut message = format!("`{name}` is known but not supported yet. Leave it out");
+        for neutral in *neutral {
+            message.push_str(", or send ");
+            message.push_str(&neutral.shown());
+        }
+        message.push('.');
+        return Err(ApiError::unsupported_parameter(*name, message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(field: &str, value: Value) -> Result<(), ApiError> {
+        let request = json!({ field: value });
+        refuse(&Fields::root(&request).expect("an object"))
+    }
+
+    #[test]
+    fn neutral_values_are_harmless() {
+        let harmless = [
+            ("tools", json!([])),
+            ("tool_choice", json!("none")),
+            ("tool_choice", json!("auto")),
+            ("enable_tools", json!(false)),
+            ("response_format", json!({"type": "text"})),
+            ("logprobs", json!(false)),
+            ("top_logprobs", json!(0)),
+            ("n", json!(1)),
+            ("use_adapter", json!(false)),
+            ("grammar", json!("")),
+            ("mirostat", json!(0)),
+            ("mirostat_tau", json!(5)),
+            ("dry_multiplier", json!(0)),
+            ("dry_base", json!(1.75)),
+            ("typical_p", json!(1.0)),
+            ("top_n_sigma", json!(-1)),
+            ("xtc_threshold", json!(0.1)),
+            ("modalities", json!(["text"])),
+            ("reasoning_format", json!("inline")),
+            ("something_new", json!({"a": [1]})),
+        ];
+        for (field, value) in harmless {
+            assert_eq!(check(field, value.clone()), Ok(()), "{field} = {value}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_table_may_be_null_and_is_refused_with_an_odd_value() {
+        for (field, _) in NOT_YET {
+            assert_eq!(check(field, Value::Null), Ok(()), "{field}");
+            let error = check(field, json!({"odd": true})).expect_err(field);
+            assert_eq!(error.status, 400);
+            assert_eq!(error.code, Some("unsupported_parameter"));
+            assert_eq!(error.param.as_deref(), Some(*field));
+        }
+    }
+
+    #[test]
+    fn other_values_are_refused_and_the_message_says_what_works() {
+        let refused = [
+            ("tools", json!([{"type": "function"}])),
+            ("tool_choice", json!("required")),
+            (
+                "tool_choice",
+                json!({"type": "function", "function": {"name": "f"}}),
+            ),
+            ("enable_tools", json!(true)),
+            ("response_format", json!({"type": "json_object"})),
+            ("logprobs", json!(true)),
+            ("top_logprobs", json!(3)),
+            ("n", json!(2)),
+            ("n", json!(0)),
+            ("use_adapter", json!(true)),
+            ("use_adapter", json!("name")),
+            ("continue_final_message", json!(true)),
+            ("grammar", json!("root ::= \"x\"")),
+            ("json_schema", json!({})),
+            ("mirostat", json!(2)),
+            ("typical_p", json!(0.5)),
+            ("top_n_sigma", json!(1)),
+            ("dynatemp_range", json!(0.5)),
+            ("xtc_probability", json!(0.5)),
+            ("dry_multiplier", json!(0.8)),
+            ("deterministic", json!(true)),
+            ("ignore_eos", json!(true)),
+            ("min_tokens", json!(5)),
+            ("return_progress", json!(true)),
+            ("image_base64", json!("AAAA")),
+            ("reasoning_format", json!("none")),
+        ];
+        for (field, value) in refused {
+            let error = check(field, value.clone()).expect_err(&format!("{field} = {value}"));
+            assert_eq!(error.param.as_deref(), Some(field));
+            assert!(
+                error.message.contains("not supported yet"),
+                "{}",
+                error.message
+            );
+        }
+        let error = check("tool_choice", json!("required")).expect_err("refused");
+        assert_eq!(
+            error.message,
+            "`tool_choice` is known but not supported yet. Leave it out, or send \"none\", or send \"auto\"."
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! `usage` and `timings`, as every OpenAI-shaped answer shows them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::generation::{Summary, Usage};
+
+/// Token counts under OpenAI's names.
+#[must_use]
+pub fn usage_json(usage: &Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens),
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+    })
+}
+
+/// Durations under llama.cpp's names, which also fixes what they mean: `prompt_*` covers what was
+/// computed, `predicted_*` all tokens drawn over the time from the first to the last. A rate without
+/// a measurable duration is 0.
+#[must_use]
+pub fn timings_json(summary: &Summary) -> Value {
+    let timings = &summary.timings;
+    let (prompt, predicted) = (timings.prompt_computed, summary.usage.completion_tokens);
+    json!({
+        "prompt_n": prompt,
+        "cache_n": summary.usage.cached_tokens,
+        "prompt_ms": milliseconds(timings.prompt),
+        "prompt_per_token_ms": ratio(milliseconds(timings.prompt), prompt.into()),
+        "prompt_per_second": ratio(prompt.into(), timings.prompt.as_secs_f64()),
+        "predicted_n": predicted,
+        "predicted_ms": milliseconds(timings.decode),
+        "predicted_per_token_ms": ratio(milliseconds(timings.decode), predicted.into()),
+        "predicted_per_second": ratio(predicted.into(), timings.decode.as_secs_f64()),
+    })
+}
+
+/// To the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+fn ratio(of: f64, per: f64) -> f64 {
+    if per > 0.0 { of / per } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generation::{FinishReason, Timings};
+
+    #[test]
+    fn rates_are_never_infinite_or_undefined() {
+        let idle = Summary {
+            reason: FinishReason::EndOfTurn,
+            usage: Usage::default(),
+            timings: Timings::default(),
+        };
+        for (name, value) in timings_json(&idle).as_object().expect("an object") {
+            assert_eq!(value.as_f64(), Some(0.0), "{name}");
+        }
+        let instant = Summary {
+            usage: Usage {
+                completion_tokens: 1,
+                ..Usage::default()
+            },
+            ..idle
+        };
+        assert_eq!(timings_json(&instant)["predicted_per_second"], 0.0);
+    }
+
+    #[test]
+    fn the_total_does_not_overflow() {
+        let usage = Usage {
+            prompt_tokens: u32::MAX,
+            cached_tokens: 0,
+            completion_tokens: u32::MAX,
+        };
+        assert_eq!(usage_json(&usage)["total_tokens"], 2 * u64::from(u32::MAX));
+    }
+}

@@ -1,0 +1,143 @@
+//! `GET /slots`, in llama-server's shape, for tools that know it. No prompt or answer text is shown.
+
+use serde::Serialize;
+
+use crate::generation::GenerateRequest;
+
+/// One sequence of a loaded model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Slot {
+    /// Index of the sequence, from 0.
+    pub id: u32,
+    /// Tokens that it can hold.
+    pub n_ctx: u32,
+    /// Whether it drafts.
+    pub speculative: bool,
+    /// Whether a run occupies it.
+    pub is_processing: bool,
+    /// The run's number, or -1.
+    pub id_task: i64,
+    /// Tokens of the run's prompt.
+    pub n_prompt_tokens: u32,
+    /// Those that were computed.
+    pub n_prompt_tokens_processed: u32,
+    /// Those that a cached prefix had.
+    pub n_prompt_tokens_cache: u32,
+    /// How the run draws tokens.
+    pub params: SlotParams,
+    /// One element: where the run is.
+    pub next_token: [NextToken; 1],
+}
+
+/// How a run draws tokens, under llama-server's names.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SlotParams {
+    /// Upper bound on generated tokens; -1 means the context's end.
+    pub n_predict: i64,
+    /// Upper bound on generated tokens; -1 means the context's end.
+    pub max_tokens: i64,
+    /// The seed; null when it is random.
+    pub seed: Option<u64>,
+    /// See [`SamplingParams`](crate::sampling::SamplingParams), as for the fields below.
+    pub temperature: f32,
+    /// 0 or less keeps all.
+    pub top_k: i32,
+    /// 1 keeps all.
+    pub top_p: f32,
+    /// 0 keeps all.
+    pub min_p: f32,
+    /// Tokens that the penalties look back.
+    pub repeat_last_n: usize,
+    /// 1 is off.
+    pub repeat_penalty: f32,
+    /// 0 is off.
+    pub presence_penalty: f32,
+    /// 0 is off.
+    pub frequency_penalty: f32,
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NextToken {
+    /// Whether more tokens will come.
+    pub has_next_token: bool,
+    /// How many more at most; -1 means up to the context's end.
+    pub n_remain: i64,
+    /// Tokens drawn.
+    pub n_decoded: u32,
+}
+
+impl Slot {
+    /// A sequence that nobody uses.
+    #[must_use]
+    pub fn idle(id: u32, n_ctx: u32) -> Self {
+        Self {
+            id,
+            n_ctx,
+            speculative: false,
+            is_processing: false,
+            id_task: -1,
+            n_prompt_tokens: 0,
+            n_prompt_tokens_processed: 0,
+            n_prompt_tokens_cache: 0,
+            params: SlotParams::default(),
+            next_token: [NextToken {
+                has_next_token: false,
+                n_remain: -1,
+                n_decoded: 0,
+            }],
+        }
+    }
+}
+
+impl Default for SlotParams {
+    fn default() -> Self {
+        Self::of(&crate::sampling::SamplingParams::default(), None)
+    }
+}
+
+impl From<&GenerateRequest> for SlotParams {
+    fn from(request: &GenerateRequest) -> Self {
+        Self::of(&request.sampling, request.max_tokens)
+    }
+}
+
+impl SlotParams {
+    /// The parameters of a run.
+    #[must_use]
+    pub fn of(sampling: &crate::sampling::SamplingParams, max_tokens: Option<u32>) -> Self {
+        let max_tokens = max_tokens.map_or(-1, i64::from);
+        Self {
+            n_predict: max_tokens,
+            max_tokens,
+            seed: sampling.seed,
+            temperature: sampling.temperature,
+            top_k: sampling.top_k,
+            top_p: sampling.top_p,
+            min_p: sampling.min_p,
+            repeat_last_n: sampling.penalty_last_n,
+            repeat_penalty: sampling.repetition_penalty,
+            presence_penalty: sampling.presence_penalty,
+            frequency_penalty: sampling.frequency_penalty,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_idle_slot_has_llama_servers_names() {
+        let slot = serde_json::to_value(Slot::idle(2, 4096)).expect("JSON");
+        assert_eq!(slot["id"], 2);
+        assert_eq!(slot["id_task"], -1);
+        assert_eq!(slot["params"]["n_predict"], -1);
+        assert_eq!(slot["params"]["seed"], json!(null));
+        assert_eq!(
+            slot["next_token"],
+            json!([{"has_next_token": false, "n_remain": -1, "n_decoded": 0}])
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! The control routes: load, unload, validate, status, load progress.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+
+use super::AppState;
+use super::body::JsonBody;
+use super::reply::{error_reply, identify_error, load_error};
+use crate::api::ApiError;
+use crate::api::studio::{
+    ContextLengths, InferenceDefaults, InferenceStatusResponse, LoadProgressResponse, LoadRequest,
+    LoadResponse, LoadStatus, ReasoningStyle, TemplateFlags, UnloadRequest, UnloadResponse,
+    ValidateRequest, ValidateResponse,
+};
+use crate::chat;
+use crate::models::gguf::GgufHeader;
+use crate::models::progress::LoadPhase;
+use crate::models::{LoadOptions, LoadedModel, ModelFile, identify};
+use crate::stop::{RunIds, StopFlag};
+
+/// Loads a model. The load ends with the request: a closed connection, a cancel by `cancel_id`, and an
+/// unload all stop it.
+pub(super) async fn load(State(state): State<AppState>, body: JsonBody) -> Response {
+    let surface = body.surface;
+    match try_load(&state, &body).await {
+        Ok(response) => Json(response).into_response(),
+        Err(error) => error_reply(&error, surface),
+    }
+}
+
+async fn try_load(state: &AppState, body: &JsonBody) -> Result<LoadResponse, ApiError> {
+    let request = LoadRequest::parse(&body.value)?;
+    if state.is_draining() {
+        return Err(ApiError::shutting_down());
+    }
+    let ids = RunIds {
+        cancel_id: request.cancel_id.clone(),
+        ..RunIds::default()
+    };
+    let flag = StopFlag::new();
+    // Dropped with this future, which is dropped with the connection.
+    let _guard = state.stops.register(&ids, flag.clone(), Instant::now());
+    let options = options(state, &request);
+    let force = request.force_cancel_active;
+    let models = state.models.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let file = identify(&request.model_path, request.gguf_variant.as_deref())
+            .map_err(|error| identify_error(&error))?;
+        let loaded = models.load(file, options, force, &flag);
+        // However the load ended, nobody has to wait for it any more.
+        flag.release();
+        loaded.map_err(|error| load_error(&error))
+    });
+    let (model, already) = work
+        .await
+        .map_err(|_| ApiError::internal("The load failed; this is a fault of the server."))??;
+    Ok(load_response(&model, already))
+}
+
+fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
+    let defaults = &state.config.load;
+    LoadOptions {
+        context: if request.max_seq_length > 0 { request.max_seq_length } else { defaults.context },
+        chat_template: request
+            .chat_template_override
+            .clone()
+            .or_else(|| defaults.chat_template.clone()),
+        ..defaults.clone()
+    }
+}
+
+fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {
+    LoadResponse {
+        status: if already { LoadStatus::AlreadyLoaded } else { LoadStatus::Loaded },
+        model: model.file.id.clone(),
+        display_name: model.file.display_name.clone(),
+        is_vision: false,
+        is_lora: false,
+        is_gguf: true,
+        is_audio: false,
+        audio_type: None,
+        has_audio_input: false,
+        inference: inference(model),
+        requires_trust_remote_code: false,
+        context: context(model),
+        template: template(model),
+        cache_type_kv: None,
+        chat_template: model.template_source.clone(),
+        speculative_type: None,
+    }
+}
+
+fn inference(model: &LoadedModel) -> InferenceDefaults {
+    let defaults = &model.defaults;
+    InferenceDefaults {
+        temperature: f64::from(defaults.temperature),
+        top_p: f64::from(defaults.top_p),
+        top_k: defaults.top_k,
+        min_p: f64::from(defaults.min_p),
+        presence_penalty: f64::from(defaults.presence_penalty),
+        trust_remote_code: false,
+    }
+}
+
+fn context(model: &LoadedModel) -> ContextLengths {
+    ContextLengths {
+        context_length: Some(model.context_length()),
+        max_context_length: Some(model.native_context.max(model.context_length())),
+        native_context_length: Some(model.native_context),
+    }
+}
+
+fn template(model: &LoadedModel) -> TemplateFlags {
+    let capabilities = &model.capabilities;
+    TemplateFlags {
+        supports_reasoning: capabilities.supports_reasoning,
+        reasoning_style: match capabilities.reasoning_style {
+            Some(chat::ReasoningStyle::ReasoningEffort) => ReasoningStyle::ReasoningEffort,
+            _ => ReasoningStyle::EnableThinking,
+        },
+        reasoning_always_on: capabilities.reasoning_always_on,
+        supports_preserve_thinking: capabilities.supports_preserve_thinking,
+        supports_tools: capabilities.supports_tools,
+    }
+}
+
+/// Unloads a model, or cancels its load. Answers once nothing of it computes any more; an unknown model
+/// is no error.
+pub(super) async fn unload(State(state): State<AppState>, body: JsonBody) -> Response {
+    let request = match UnloadRequest::parse(&body.value) {
+        Ok(request) => request,
+        Err(error) => return error_reply(&error, body.surface),
+    };
+    let name = request.model_path.clone();
+    let models = state.models.clone();
+    let load = models.loading_flag();
+    // Joins the decode thread.
+    let work = tokio::task::spawn_blocking(move || models.unload(|file| is_named(file, &request.model_path)));
+    let found = work.await.unwrap_or(false);
+    if let (true, Some(load)) = (found, load)
+        && load.is_set()
+    {
+        // The bound is far above what a load needs to end.
+        let _ = tokio::time::timeout(super::state::RELEASE_TIMEOUT, load.released()).await;
+    }
+    Json(UnloadResponse::new(name)).into_response()
+}
+
+/// A model may be named by its path as it was loaded, by its id, or by its display name.
+fn is_named(file: &ModelFile, name: &str) -> bool {
+    let name = name.trim();
+    name.eq_ignore_ascii_case(&file.id)
+        || name.eq_ignore_ascii_case(&file.display_name)
+        || std::path::Path::new(name) == file.path
+        || identify(name, None).is_ok_and(|named| named.path == file.path)
+}
+
+/// Tells whether a model could be loaded: the file is there, and its header tells no lies.
+pub(super) async fn validate(State(_): State<AppState>, body: JsonBody) -> Response {
+    let surface = body.surface;
+    let result = match ValidateRequest::parse(&body.value) {
+        Ok(request) => tokio::task::spawn_blocking(move || check(&request))
+            .await
+            .unwrap_or_else(|_| Err(ApiError::internal("The file could not be checked."))),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(file) => Json(ValidateResponse {
+            valid: true,
+            message: format!("{} can be loaded.", file.display_name),
+            identifier: Some(file.id),
+            display_name: Some(file.display_name),
+            is_gguf: true,
+            is_lora: false,
+            is_vision: false,
+            requires_trust_remote_code: false,
+        })
+        .into_response(),
+        Err(error) => error_reply(&error, surface),
+    }
+}
+
+fn check(request: &ValidateRequest) -> Result<ModelFile, ApiError> {
+    let file = identify(&request.model_path, request.gguf_variant.as_deref())
+        .map_err(|error| identify_error(&error))?;
+    GgufHeader::read(&file.path)
+        .map_err(|error| ApiError::invalid_value("model_path", format!("Invalid model: {error}")))?;
+    Ok(file)
+}
+
+/// What is loaded.
+pub(super) async fn status(State(state): State<AppState>) -> Json<InferenceStatusResponse> {
+    let loading = state.models.being_loaded().map(|file| file.id);
+    let mut status = InferenceStatusResponse {
+        loading: loading.into_iter().collect(),
+        ..InferenceStatusResponse::default()
+    };
+    if let Some(model) = state.models.current() {
+        status.active_model = Some(model.file.id.clone());
+        status.is_gguf = true;
+        status.gguf_variant.clone_from(&model.file.variant);
+        status.loaded = vec![model.file.id.clone()];
+        status.inference = Some(inference(&model));
+        status.template = template(&model);
+        status.context = context(&model);
+    }
+    Json(status)
+}
+
+/// How far a load is.
+pub(super) async fn load_progress(State(state): State<AppState>) -> Json<LoadProgressResponse> {
+    let report = state.models.report();
+    Json(match report.phase {
+        None => LoadProgressResponse::default(),
+        Some(LoadPhase::Mmap) => LoadProgressResponse::loading(report.fraction, report.bytes_total),
+        Some(LoadPhase::Ready) => LoadProgressResponse::ready(report.bytes_total),
+    })
+}

@@ -1,0 +1,39 @@
+//! `POST /generate/stream`: the Studio API's old generation route.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::AppState;
+use super::answer::{Encoder, stream_reply};
+use super::body::JsonBody;
+use super::chat::begin;
+use super::reply::error_reply;
+use crate::api::ApiError;
+use crate::api::studio::{LegacyRequest, LegacyStreamEncoder};
+use crate::generation::Delta;
+
+/// Streams `{"content": …}` frames.
+pub(super) async fn generate_stream(State(state): State<AppState>, body: JsonBody) -> Response {
+    let surface = body.surface;
+    match answer(&state, body).await {
+        Ok(response) => response,
+        Err(error) => error_reply(&error, surface),
+    }
+}
+
+async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> {
+    let request = LegacyRequest::parse(&body.value)?;
+    let model = state.ready_model()?;
+    let answer = begin(state, &model, &request.ids, request.generate).await?;
+    Ok(stream_reply(answer, LegacyStreamEncoder::new()))
+}
+
+impl Encoder for LegacyStreamEncoder {
+    fn start(&mut self) -> bytes::Bytes {
+        bytes::Bytes::new()
+    }
+
+    fn delta(&mut self, delta: &Delta) -> bytes::Bytes {
+        LegacyStreamEncoder::delta(self, delta)
+    }
+}
