@@ -25,25 +25,22 @@ esac
 
 llama_is_built() { compgen -G "$target_dir/release/build/llama-cpp-sys-2-*/out/lib*/libllama.a" >/dev/null; }
 
-# watch_llama PID: a line now and then for as long as cargo (PID) runs and llama.cpp is not done.
+# A line now and then for as long as this script runs and llama.cpp is not done.
 watch_llama() {
     local began=$SECONDS count
-    while sleep "$progress_seconds" && kill -0 "$1" 2>/dev/null && ! llama_is_built; do
+    while sleep "$progress_seconds" && kill -0 "$$" 2>/dev/null && ! llama_is_built; do
         count=$(find "$target_dir"/release/build/llama-cpp-sys-2-*/out -name '*.o' 2>/dev/null | wc -l) || true
         say "    llama.cpp: $count of about $llama_objects files compiled, $(minutes $((SECONDS - began))) so far"
     done
 }
 
-if llama_is_built; then
-    cargo build --release --locked >&2
-else
-    say "First build: about 7 minutes on $(nproc) cores (llama.cpp is compiled from source)."
-    cargo build --release --locked >&2 &
-    cargo_pid=$!
-    # Ctrl-C reaches cargo by itself (same process group); the watcher must not outlive us.
-    watch_llama "$cargo_pid" &
+if ! llama_is_built; then
+    say "First build: about 7 minutes on 2 cores (this machine has $(nproc)): llama.cpp is compiled from source."
+    # The watcher is what runs in the background, not cargo: Ctrl-C must reach cargo.
+    # Its standard output is closed: who reads ours must not wait for the last sleep.
+    watch_llama >&- &
     watch_pid=$!
     trap 'kill "$watch_pid" 2>/dev/null || true' EXIT
-    wait "$cargo_pid" || die 1 "the build failed; see above"
 fi
+cargo build --release --locked >&2 || die 1 "the build failed; see above"
 printf '%s\n' "$target_dir/release/rein"

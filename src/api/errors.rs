@@ -1,7 +1,5 @@
 //! [`ApiError`]: what a client is told when a request cannot be served.
 
-use std::fmt;
-
 use serde_json::{Value, json};
 
 /// Which family of paths a request came in by. It decides the shape of errors and one default.
@@ -261,7 +259,7 @@ impl ApiError {
         Self::new(500, message)
     }
 
-    /// The JSON body: OpenAI's envelope, and under `/api` a `detail` string beside it.
+    /// The JSON body: an `error` object, and under `/api` a `detail` string beside it.
     #[must_use]
     pub fn body(&self, surface: Surface) -> Value {
         let mut body = json!({
@@ -279,7 +277,7 @@ impl ApiError {
     }
 }
 
-/// OpenAI's error `type` for an HTTP status.
+/// The error `type` that belongs to an HTTP status.
 fn kind_of(status: u16) -> &'static str {
     match status {
         401 => "authentication_error",
@@ -296,7 +294,7 @@ fn kind_of(status: u16) -> &'static str {
 const CLIP: usize = 60;
 
 /// A client's text, quoted, escaped and shortened, fit for an error message.
-pub(crate) fn quoted(text: &str) -> impl fmt::Display {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", clipped(text))
 }
 

@@ -16,7 +16,7 @@ pub struct Fields<'a> {
     path: String,
 }
 
-/// Lowest and highest value of a number; [`None`] above means there is no bound that matters.
+/// A range in words; an upper end of `unbounded` is left out.
 fn shown_range<T: Display + PartialEq + Copy>(low: T, high: T, unbounded: T) -> String {
     if high == unbounded {
         format!("of {low} or more")

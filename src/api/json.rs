@@ -108,7 +108,7 @@ fn display_path(steps: &[Step]) -> String {
         match step {
             Step::Key(key) if out.is_empty() => out.push_str(&clipped(key)),
             Step::Key(key) => out.extend([".", &clipped(key)]),
-            Step::Index(index) => out.push_str(&format!("[{index}]")),
+            Step::Index(index) => out.extend(["[", &index.to_string(), "]"]),
         }
     }
     out

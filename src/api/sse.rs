@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-/// The last frame of an OpenAI stream.
+/// The last frame of a stream of chunks.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// A comment that keeps intermediaries from closing a silent connection.

@@ -1,7 +1,7 @@
 //! [`JsonBody`]: a request body with every limit applied, as JSON.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OriginalUri, Request};
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
@@ -20,7 +20,11 @@ impl FromRequest<AppState> for JsonBody {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
-        let surface = surface_of(request.uri().path());
+        // The request's own URI has lost the prefix under which the router was nested.
+        let surface = match request.extensions().get::<OriginalUri>() {
+            Some(OriginalUri(uri)) => surface_of(uri.path()),
+            None => surface_of(request.uri().path()),
+        };
         let parsed = match read(request.into_body(), state.config.max_body_bytes).await {
             Ok(bytes) => json::parse(&bytes),
             Err(error) => Err(error),

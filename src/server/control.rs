@@ -96,13 +96,18 @@ fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {
 fn inference(model: &LoadedModel) -> InferenceDefaults {
     let defaults = &model.defaults;
     InferenceDefaults {
-        temperature: f64::from(defaults.temperature),
-        top_p: f64::from(defaults.top_p),
+        temperature: as_written(defaults.temperature),
+        top_p: as_written(defaults.top_p),
         top_k: defaults.top_k,
-        min_p: f64::from(defaults.min_p),
-        presence_penalty: f64::from(defaults.presence_penalty),
+        min_p: as_written(defaults.min_p),
+        presence_penalty: as_written(defaults.presence_penalty),
         trust_remote_code: false,
     }
+}
+
+/// 0.7 as 0.7, not as the 0.699999988 that an f32 holds.
+fn as_written(value: f32) -> f64 {
+    (f64::from(value) * 1e6).round() / 1e6
 }
 
 fn context(model: &LoadedModel) -> ContextLengths {

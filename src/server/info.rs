@@ -1,8 +1,8 @@
 //! Routes that tell about the server: health, readiness, slots, metrics, models.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -36,7 +36,7 @@ pub(super) async fn health() -> Json<HealthResponse> {
 }
 
 /// The sequences and what they are doing, in llama-server's shape.
-pub(super) async fn slots(State(state): State<AppState>, uri: Uri) -> Response {
+pub(super) async fn slots(State(state): State<AppState>, OriginalUri(uri): OriginalUri) -> Response {
     let model = match state.ready_model() {
         Ok(model) => model,
         Err(error) => return error_reply(&error, surface_of(uri.path())),
@@ -99,7 +99,7 @@ pub(super) async fn models(State(state): State<AppState>) -> Json<ModelList> {
 }
 
 /// One model.
-pub(super) async fn model(State(state): State<AppState>, Path(id): Path<String>, uri: Uri) -> Response {
+pub(super) async fn model(State(state): State<AppState>, Path(id): Path<String>, OriginalUri(uri): OriginalUri) -> Response {
     match list(&state).find(&id) {
         Ok(model) => Json(model).into_response(),
         Err(error) => error_reply(&error, surface_of(uri.path())),
@@ -107,12 +107,12 @@ pub(super) async fn model(State(state): State<AppState>, Path(id): Path<String>,
 }
 
 /// What is not there.
-pub(super) async fn not_found(uri: Uri) -> Response {
+pub(super) async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
     error_reply(&ApiError::endpoint_not_found(), surface_of(uri.path()))
 }
 
 /// What is there, but not with this method.
-pub(super) async fn method_not_allowed(uri: Uri) -> Response {
+pub(super) async fn method_not_allowed(OriginalUri(uri): OriginalUri) -> Response {
     let error = ApiError::new(405, "This endpoint does not know that method; see the documentation for the one it takes.");
     error_reply(&error, surface_of(uri.path()))
 }

@@ -7,7 +7,7 @@ use crate::api::fields::{Fields, wrong_type, wrong_value};
 use crate::api::json;
 use crate::chat::{ChatMessage, Role, ToolCall};
 
-/// Roles as they are written. `developer` is OpenAI's newer word for `system`.
+/// Roles as they are written. `developer` is a newer word for `system`.
 const ROLES: &[(&str, Role)] = &[
     ("system", Role::System),
     ("developer", Role::System),
@@ -30,6 +30,9 @@ const MEDIA_PARTS: &[&str] = &[
     "file",
     "input_file",
 ];
+
+/// How many unanswered calls are remembered, newest first; it bounds the search of each tool result.
+const MAX_OPEN_CALLS: usize = 1024;
 
 /// Reads a conversation. `path` is the list's own path, for errors.
 ///
@@ -139,6 +142,7 @@ fn assistant(
         id: call.id.clone(),
         name: call.name.clone(),
     }));
+    open_calls.drain(..open_calls.len().saturating_sub(MAX_OPEN_CALLS));
     // An answer that was stopped before its first token is an empty turn, and stays one. Beside calls
     // it means that there was no text.
     let content = match content {

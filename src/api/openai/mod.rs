@@ -1,4 +1,4 @@
-//! OpenAI's protocol: Chat Completions and the model list.
+//! The `OpenAI` protocol: Chat Completions and the model list.
 
 mod chat_request;
 mod chat_stream;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::generation::{Summary, Usage};
 
-/// Token counts under OpenAI's names.
+/// Token counts under the names of the protocol.
 #[must_use]
 pub fn usage_json(usage: &Usage) -> Value {
     json!({

@@ -226,6 +226,7 @@ mod tests {
                 chat_template_override: None,
                 cache_type_kv: None,
                 cancel_id: None,
+                force_cancel_active: false,
             }
         );
     }
@@ -253,7 +254,12 @@ mod tests {
 
     #[test]
     fn flags_and_texts_are_held_to_their_types() {
-        for field in ["load_in_4bit", "is_lora", "trust_remote_code"] {
+        for field in [
+            "load_in_4bit",
+            "is_lora",
+            "trust_remote_code",
+            "force_cancel_active",
+        ] {
             good(field, json!(true));
             refused(field, json!("true"), "invalid_type");
         }
