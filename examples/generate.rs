@@ -11,7 +11,9 @@ use rein::{Delta, GenerateRequest, LoadOptions, LocalModel, StopCause};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let path = args.next().ok_or("usage: generate MODEL.gguf [PROMPT]")?;
-    let prompt = args.next().unwrap_or_else(|| "Tell me a long story.".into());
+    let prompt = args
+        .next()
+        .unwrap_or_else(|| "Tell me a long story.".into());
 
     let model = LocalModel::load(path, LoadOptions::default())?;
     let answer = model.generate(GenerateRequest::user(prompt))?;

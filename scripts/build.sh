@@ -37,8 +37,8 @@ watch_llama() {
 if ! llama_is_built; then
     say "First build: about 7 minutes on 2 cores (this machine has $(nproc)): llama.cpp is compiled from source."
     # The watcher is what runs in the background, not cargo: Ctrl-C must reach cargo.
-    # Its standard output is closed: who reads ours must not wait for the last sleep.
-    watch_llama >&- &
+    # It must not hold our standard output: who reads that would wait for the last sleep.
+    watch_llama >/dev/null &
     watch_pid=$!
     trap 'kill "$watch_pid" 2>/dev/null || true' EXIT
 fi

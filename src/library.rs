@@ -67,7 +67,11 @@ impl LocalModel {
     }
 
     /// Starts a generation that `flag` stops.
-    pub fn generate_with(&self, request: GenerateRequest, flag: &StopFlag) -> Result<Generation, GenerateError> {
+    pub fn generate_with(
+        &self,
+        request: GenerateRequest,
+        flag: &StopFlag,
+    ) -> Result<Generation, GenerateError> {
         generation::start(&self.loaded, request, flag, None)
     }
 

@@ -20,7 +20,9 @@ const INTERRUPTED: u8 = 130;
 
 /// `rein generate -m model.gguf -p "Hello"`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\"")]
+#[command(
+    after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\""
+)]
 pub(super) struct GenerateArgs {
     /// The model: a .gguf file, or its name in rein's model directory
     #[arg(short, long, value_name = "FILE", env = "REIN_MODEL")]
@@ -54,7 +56,10 @@ pub(super) fn generate(args: GenerateArgs) -> anyhow::Result<ExitCode> {
     let request = request(&args)?;
     let options = args.load.load_options(1)?;
     let flag = StopFlag::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let interrupt = flag.clone();
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -107,7 +112,10 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
         Prompt::Text(prompt)
     } else {
         let system = args.system.clone().map(ChatMessage::system);
-        let messages = system.into_iter().chain([ChatMessage::user(prompt)]).collect();
+        let messages = system
+            .into_iter()
+            .chain([ChatMessage::user(prompt)])
+            .collect();
         Prompt::Chat(ChatPrompt::new(messages))
     };
     let mut request = GenerateRequest::new(prompt);
@@ -117,7 +125,12 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
     Ok(request)
 }
 
-fn finish(args: &GenerateArgs, text: &str, tokens: &[Token], summary: &Summary) -> anyhow::Result<ExitCode> {
+fn finish(
+    args: &GenerateArgs,
+    text: &str,
+    tokens: &[Token],
+    summary: &Summary,
+) -> anyhow::Result<ExitCode> {
     if args.json {
         let ids: Vec<i32> = tokens.iter().map(|token| token.0).collect();
         let object = json!({

@@ -42,7 +42,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse_from(expand_long_shorts(std::env::args_os()));
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("REIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn,rein=info")))
+        .with_env_filter(
+            EnvFilter::try_from_env("REIN_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("warn,rein=info")),
+        )
         .with_writer(std::io::stderr)
         .init();
     let result = match cli.command {

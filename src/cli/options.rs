@@ -16,10 +16,22 @@ use crate::sampling::SamplingParams;
 pub(super) struct ModelArgs {
     /// KV cells in all, shared evenly by the parallel runs (as in llama-server); 0 gives every run the
     /// context the model was trained for, if memory allows
-    #[arg(short, long, value_name = "TOKENS", default_value_t = 0, env = "REIN_CTX_SIZE")]
+    #[arg(
+        short,
+        long,
+        value_name = "TOKENS",
+        default_value_t = 0,
+        env = "REIN_CTX_SIZE"
+    )]
     pub(super) ctx_size: u32,
     /// Threads that compute; 0 takes one a core
-    #[arg(short, long, value_name = "N", default_value_t = 0, env = "REIN_THREADS")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        env = "REIN_THREADS"
+    )]
     pub(super) threads: u32,
     /// Layers to keep on the GPU; -1 means all
     #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, env = "REIN_N_GPU_LAYERS")]
@@ -57,7 +69,12 @@ pub(super) struct SamplingArgs {
     #[arg(long, alias = "temp", value_name = "T", default_value_t = 0.6)]
     temperature: f32,
     /// Keep the K most likely tokens; 0 keeps all
-    #[arg(long, value_name = "K", default_value_t = 20, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "K",
+        default_value_t = 20,
+        allow_negative_numbers = true
+    )]
     top_k: i32,
     /// Keep the smallest set of tokens with this probability
     #[arg(long, value_name = "P", default_value_t = 0.95)]
@@ -110,11 +127,17 @@ pub(super) fn show_progress(models: &ModelRegistry, name: &str) -> Option<Progre
     let (done, wait) = std::sync::mpsc::channel::<()>();
     let (models, ticking) = (models.clone(), bar.clone());
     let thread = std::thread::spawn(move || {
-        while wait.recv_timeout(Duration::from_millis(50)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        while wait.recv_timeout(Duration::from_millis(50))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
             ticking.set_position((models.report().fraction * 10_000.0) as u64);
         }
     });
-    Some(ProgressGuard { bar, done: Some(done), thread: Some(thread) })
+    Some(ProgressGuard {
+        bar,
+        done: Some(done),
+        thread: Some(thread),
+    })
 }
 
 /// Ends the progress bar when dropped.

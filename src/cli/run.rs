@@ -15,7 +15,9 @@ use crate::stop::{StopCause, StopFlag};
 
 /// `rein run model.gguf`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  rein run model.gguf --system \"Answer briefly.\"\n\nIn the chat: Ctrl-C stops the answer, /clear forgets the conversation, Ctrl-D or /exit leaves.")]
+#[command(
+    after_help = "Example:\n  rein run model.gguf --system \"Answer briefly.\"\n\nIn the chat: Ctrl-C stops the answer, /clear forgets the conversation, Ctrl-D or /exit leaves."
+)]
 pub(super) struct RunArgs {
     /// The model: a .gguf file, or its name in rein's model directory
     model: String,
@@ -36,12 +38,17 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let (model, _) = models.load(file, options, false, &StopFlag::new())?;
     drop(progress);
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut editor = DefaultEditor::new()?;
     let history = model_directory().with_file_name("history");
     // There is none the first time.
     let _ = editor.load_history(&history);
-    println!("{} - Ctrl-C stops an answer, Ctrl-D leaves", model.file.display_name);
+    println!(
+        "{} - Ctrl-C stops an answer, Ctrl-D leaves",
+        model.file.display_name
+    );
     let system: Vec<ChatMessage> = args.system.map(ChatMessage::system).into_iter().collect();
     let mut messages = system.clone();
     loop {
@@ -87,7 +94,10 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints an answer while it comes; Ctrl-C stops it. What there is of it becomes part of the conversation.
-async fn answer(model: &std::sync::Arc<LoadedModel>, request: GenerateRequest) -> anyhow::Result<(String, String)> {
+async fn answer(
+    model: &std::sync::Arc<LoadedModel>,
+    request: GenerateRequest,
+) -> anyhow::Result<(String, String)> {
     let flag = StopFlag::new();
     let mut generation = generation::start(model, request, &flag, None)?;
     let mut whole = String::new();
@@ -117,6 +127,13 @@ async fn answer(model: &std::sync::Arc<LoadedModel>, request: GenerateRequest) -
 fn note(summary: &Summary) -> String {
     let seconds = summary.timings.decode.as_secs_f64();
     let tokens = summary.usage.completion_tokens;
-    let speed = if seconds > 0.0 { f64::from(tokens.saturating_sub(1)) / seconds } else { 0.0 };
-    format!("\n({tokens} tokens, {speed:.1} a second, {})", summary.reason.as_openai())
+    let speed = if seconds > 0.0 {
+        f64::from(tokens.saturating_sub(1)) / seconds
+    } else {
+        0.0
+    };
+    format!(
+        "\n({tokens} tokens, {speed:.1} a second, {})",
+        summary.reason.as_openai()
+    )
 }

@@ -18,7 +18,9 @@ use crate::stop::{StopCause, StopFlag};
 
 /// `rein serve -m model.gguf`
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  rein serve -m model.gguf -c 16384 -np 4\n  curl http://127.0.0.1:8888/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"stream\":true}'")]
+#[command(
+    after_help = "Example:\n  rein serve -m model.gguf -c 16384 -np 4\n  curl http://127.0.0.1:8888/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"stream\":true}'"
+)]
 pub(super) struct ServeArgs {
     /// The model to load at once: a .gguf file, or its name in rein's model directory. Without one the
     /// server waits for POST /api/inference/load
@@ -36,7 +38,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), env = "REIN_MAX_STEP_MS")]
     max_step_ms: u32,
     /// Wall clock of every generation; 0 means none
-    #[arg(long, value_name = "S", default_value_t = 600, env = "REIN_MAX_GENERATION_SECONDS")]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 600,
+        env = "REIN_MAX_GENERATION_SECONDS"
+    )]
     max_generation_seconds: u64,
     /// Address to listen on; one that others can reach needs --api-key
     #[arg(long, default_value = "127.0.0.1", env = "REIN_HOST")]
@@ -45,7 +52,12 @@ pub(super) struct ServeArgs {
     #[arg(long, default_value_t = 8888, env = "REIN_PORT")]
     port: u16,
     /// A key that requests must carry; may be given several times
-    #[arg(long = "api-key", value_name = "KEY", env = "REIN_API_KEY", hide_env_values = true)]
+    #[arg(
+        long = "api-key",
+        value_name = "KEY",
+        env = "REIN_API_KEY",
+        hide_env_values = true
+    )]
     api_keys: Vec<String>,
     /// A web origin whose pages may call this server; may be given several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
@@ -60,7 +72,10 @@ pub(super) struct ServeArgs {
 
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if !args.host.is_loopback() && args.api_keys.is_empty() {
-        bail!("{} can be reached by others: give --api-key, or listen on 127.0.0.1", args.host);
+        bail!(
+            "{} can be reached by others: give --api-key, or listen on 127.0.0.1",
+            args.host
+        );
     }
     let mut load = args.load.load_options(args.parallel)?;
     load.max_queue = args.max_queue;
@@ -70,7 +85,8 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         port: args.port,
         api_keys: args.api_keys,
         allowed_origins: args.allowed_origins,
-        max_generation: (args.max_generation_seconds > 0).then(|| Duration::from_secs(args.max_generation_seconds)),
+        max_generation: (args.max_generation_seconds > 0)
+            .then(|| Duration::from_secs(args.max_generation_seconds)),
         load,
         ..ServerConfig::default()
     };
@@ -85,9 +101,9 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
 
 async fn run(config: ServerConfig, model: Option<String>) -> anyhow::Result<ExitCode> {
     let address = SocketAddr::new(config.host, config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; is another server using the port?"))?;
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is another server using the port?")
+    })?;
     let address = listener.local_addr().context("the socket has no address")?;
     let models = ModelRegistry::new();
     let state = AppState::new(config.clone(), models.clone(), install_metrics()?);
@@ -109,11 +125,17 @@ async fn run(config: ServerConfig, model: Option<String>) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-async fn load(models: &ModelRegistry, config: &ServerConfig, name: &str, flag: &StopFlag) -> anyhow::Result<()> {
+async fn load(
+    models: &ModelRegistry,
+    config: &ServerConfig,
+    name: &str,
+    flag: &StopFlag,
+) -> anyhow::Result<()> {
     let file = find_model(name)?;
     let progress = show_progress(models, &file.display_name);
     let (models, options, flag) = (models.clone(), config.load.clone(), flag.clone());
-    let loaded = tokio::task::spawn_blocking(move || models.load(file, options, false, &flag)).await;
+    let loaded =
+        tokio::task::spawn_blocking(move || models.load(file, options, false, &flag)).await;
     drop(progress);
     loaded.context("the load failed")??;
     Ok(())
@@ -139,7 +161,10 @@ fn announce(address: SocketAddr, models: &ModelRegistry) {
 
 /// The first signal drains, the second one ends the process at once.
 async fn watch_signals(down: watch::Sender<bool>, load: StopFlag) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         tracing::error!("signals cannot be watched; end the server with SIGKILL");
         return;
     };
@@ -159,7 +184,8 @@ async fn watch_signals(down: watch::Sender<bool>, load: StopFlag) {
 
 /// Bucket bounds in seconds, from a millisecond's stop to a minute's prompt.
 const SECONDS: [f64; 18] = [
-    0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0, 60.0,
 ];
 
 fn install_metrics() -> anyhow::Result<PrometheusHandle> {

@@ -50,7 +50,10 @@ impl CostModel {
         }
         let index = (n - 1).min(self.rows.len() - 1);
         // The nearest smaller count that was measured is a lower bound, and close for memory-bound decodes.
-        let known = self.rows[..=index].iter().rev().find_map(|seconds| *seconds);
+        let known = self.rows[..=index]
+            .iter()
+            .rev()
+            .find_map(|seconds| *seconds);
         Duration::from_secs_f64(known.unwrap_or(0.0))
     }
 

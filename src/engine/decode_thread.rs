@@ -89,7 +89,9 @@ impl DecodeThread {
         self.shared.close(StopCause::Unload);
         let closing = self.shared.closing().unwrap_or(StopCause::Unload);
         self.take_commands();
-        let all = std::mem::take(&mut self.active).into_iter().chain(std::mem::take(&mut self.waiting));
+        let all = std::mem::take(&mut self.active)
+            .into_iter()
+            .chain(std::mem::take(&mut self.waiting));
         for run in all {
             if outcome.is_err() {
                 run.fail("the decode thread failed; load the model again".into());
@@ -126,7 +128,9 @@ impl DecodeThread {
         if let Some((id, chunk)) = chunk {
             self.prefill(id, chunk);
         }
-        self.metrics.step_seconds.record(started.elapsed().as_secs_f64());
+        self.metrics
+            .step_seconds
+            .record(started.elapsed().as_secs_f64());
     }
 
     fn take_commands(&mut self) {
@@ -160,7 +164,10 @@ impl DecodeThread {
         }
         for run in &mut self.active {
             run.update_parking(now);
-            if run.parked_since.is_some_and(|since| now - since >= self.slow_client) {
+            if run
+                .parked_since
+                .is_some_and(|since| now - since >= self.slow_client)
+            {
                 run.flag.set(StopCause::SlowClient);
             }
         }
@@ -197,7 +204,9 @@ impl DecodeThread {
     /// Gives sequences to waiting runs.
     fn admit(&mut self) {
         while self.sequences.idle() > 0 {
-            let Some(mut run) = self.waiting.pop_front() else { break };
+            let Some(mut run) = self.waiting.pop_front() else {
+                break;
+            };
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             if !run.flag.begin() {
                 Self::finish_stopped(run);
@@ -208,8 +217,11 @@ impl DecodeThread {
             };
             match self.restore(assignment) {
                 Ok(kept) => {
-                    self.sequences.set_tokens(assignment.seq, &run.tokens[..kept]);
-                    self.metrics.prompt_tokens.increment(run.tokens.len() as u64);
+                    self.sequences
+                        .set_tokens(assignment.seq, &run.tokens[..kept]);
+                    self.metrics
+                        .prompt_tokens
+                        .increment(run.tokens.len() as u64);
                     self.metrics.prompt_tokens_cached.increment(kept as u64);
                     run.admit(assignment.seq, kept);
                     self.active.push(run);
@@ -226,7 +238,11 @@ impl DecodeThread {
     /// Makes a sequence hold what its assignment says. Returns how many tokens are really there: none,
     /// where the model's memory cannot be cut at that place.
     fn restore(&mut self, assignment: Assignment) -> Result<usize, LlamaError> {
-        let Assignment { seq, keep, copy_from } = assignment;
+        let Assignment {
+            seq,
+            keep,
+            copy_from,
+        } = assignment;
         if let Some(from) = copy_from {
             self.context.truncate(seq, 0)?;
             self.context.copy(from, seq)?;
@@ -259,10 +275,14 @@ impl DecodeThread {
         for &index in indexes {
             let run = &self.active[index];
             if let Some(seq) = run.seq {
-                self.batch.push(run.tokens[run.computed], run.computed, seq, true);
+                self.batch
+                    .push(run.tokens[run.computed], run.computed, seq, true);
             }
         }
-        let flags: Vec<StopFlag> = indexes.iter().map(|&i| self.active[i].flag.clone()).collect();
+        let flags: Vec<StopFlag> = indexes
+            .iter()
+            .map(|&i| self.active[i].flag.clone())
+            .collect();
         let ids: Vec<u64> = indexes.iter().map(|&i| self.active[i].id).collect();
         let started = Instant::now();
         // Aborting undoes every row of the batch, so only when nobody wants theirs.
@@ -328,7 +348,8 @@ impl DecodeThread {
         };
         let run = &mut self.active[index];
         if let Some(seq) = run.seq {
-            self.sequences.extend(seq, &run.tokens[run.computed..run.computed + n]);
+            self.sequences
+                .extend(seq, &run.tokens[run.computed..run.computed + n]);
         }
         run.computed += n;
         run.idle_steps = 0;
@@ -359,7 +380,10 @@ impl DecodeThread {
         let now = Instant::now();
         match run.since_last_token(now) {
             Some(gap) => self.metrics.inter_token_latency.record(gap.as_secs_f64()),
-            None => self.metrics.time_to_first_token.record(run.since_submitted(now).as_secs_f64()),
+            None => self
+                .metrics
+                .time_to_first_token
+                .record(run.since_submitted(now).as_secs_f64()),
         }
         self.metrics.generated_tokens.increment(1);
         Ok(run.accept(token, bytes, now))
@@ -417,8 +441,14 @@ impl DecodeThread {
     fn publish(&mut self) {
         self.metrics.running.set(self.active.len() as f64);
         self.metrics.waiting.set(self.waiting.len() as f64);
-        self.metrics.cached_tokens.set(self.sequences.cached_tokens() as f64);
-        let mut slots = self.shared.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        self.metrics
+            .cached_tokens
+            .set(self.sequences.cached_tokens() as f64);
+        let mut slots = self
+            .shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for (index, slot) in slots.iter_mut().enumerate() {
             let seq = SeqId(index as u32);
             let run = self.active.iter().find(|run| run.seq == Some(seq));

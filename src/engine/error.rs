@@ -9,7 +9,9 @@ pub enum EngineError {
     #[error(transparent)]
     Llama(#[from] LlamaError),
     /// The model cannot generate text.
-    #[error("this model does not generate text (it is an encoder or a diffusion model); load a causal language model")]
+    #[error(
+        "this model does not generate text (it is an encoder or a diffusion model); load a causal language model"
+    )]
     NotCausal,
     /// The load was stopped.
     #[error("the load was stopped")]
@@ -29,7 +31,9 @@ pub enum SubmitError {
         waiting: usize,
     },
     /// Prompt and at least one answer token do not fit a sequence.
-    #[error("the prompt has {n_prompt} tokens, and the context holds {n_ctx} for prompt and answer together")]
+    #[error(
+        "the prompt has {n_prompt} tokens, and the context holds {n_ctx} for prompt and answer together"
+    )]
     PromptTooLong {
         /// Tokens of the prompt.
         n_prompt: usize,

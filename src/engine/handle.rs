@@ -118,7 +118,11 @@ pub struct Engine {
 impl Engine {
     /// Allocates the KV cells and starts the decode thread. Blocks for as long as that takes, which a set
     /// `flag` shortens.
-    pub fn start(model: &Model, params: EngineParams, flag: &StopFlag) -> Result<Self, EngineError> {
+    pub fn start(
+        model: &Model,
+        params: EngineParams,
+        flag: &StopFlag,
+    ) -> Result<Self, EngineError> {
         if !model.is_causal_lm() {
             return Err(EngineError::NotCausal);
         }
@@ -220,7 +224,10 @@ impl Engine {
             return Err(refuse(SubmitError::EmptyPrompt));
         }
         if n_prompt >= self.n_ctx {
-            return Err(refuse(SubmitError::PromptTooLong { n_prompt, n_ctx: self.n_ctx }));
+            return Err(refuse(SubmitError::PromptTooLong {
+                n_prompt,
+                n_ctx: self.n_ctx,
+            }));
         }
         self.model
             .vocab()
@@ -236,7 +243,9 @@ impl Engine {
         if let Err(error) = self.queue.try_send(run) {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(refuse(match error {
-                TrySendError::Full(_) => SubmitError::QueueFull { waiting: self.waiting() },
+                TrySendError::Full(_) => SubmitError::QueueFull {
+                    waiting: self.waiting(),
+                },
                 TrySendError::Disconnected(_) => SubmitError::Closed,
             }));
         }
@@ -256,13 +265,15 @@ impl Engine {
         // Runs that a free sequence will take at once pass through the queue too, so the bound counts
         // them in addition.
         let limit = self.params.max_queue + self.params.parallel as usize;
-        let taken = self
-            .shared
-            .waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
-                (waiting < limit).then_some(waiting + 1)
-            });
-        taken.map(|_| ()).map_err(|waiting| SubmitError::QueueFull { waiting })
+        let taken =
+            self.shared
+                .waiting
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+                    (waiting < limit).then_some(waiting + 1)
+                });
+        taken
+            .map(|_| ())
+            .map_err(|waiting| SubmitError::QueueFull { waiting })
     }
 
     /// Stops every run with this cause and waits until the decode thread has ended. Idempotent: the first
@@ -353,7 +364,8 @@ impl RunHandle {
                 RunEvent::Done(self.withdrawn())
             } else {
                 RunEvent::Failed {
-                    message: "the decode thread ended before the answer did; load the model again".into(),
+                    message: "the decode thread ended before the answer did; load the model again"
+                        .into(),
                 }
             }
         });

@@ -116,12 +116,22 @@ mod tests {
     }
 
     fn run(remaining: usize) -> RunView {
-        RunView { remaining, idle_steps: 0, parked: false }
+        RunView {
+            remaining,
+            idle_steps: 0,
+            parked: false,
+        }
     }
 
     fn check(runs: &[RunView], rows: &[usize], chunk: Option<(usize, usize)>) {
         let chunk = chunk.map(|(run, tokens)| Chunk { run, tokens });
-        assert_eq!(plan(runs, &cost(), LIMITS), Plan { rows: rows.to_vec(), chunk });
+        assert_eq!(
+            plan(runs, &cost(), LIMITS),
+            Plan {
+                rows: rows.to_vec(),
+                chunk
+            }
+        );
     }
 
     #[test]
@@ -140,21 +150,45 @@ mod tests {
     #[test]
     fn a_short_prompt_goes_before_a_long_one_until_the_long_one_has_waited() {
         check(&[run(6000), run(600)], &[], Some((1, 512)));
-        let waited = RunView { idle_steps: 100, ..run(6000) };
+        let waited = RunView {
+            idle_steps: 100,
+            ..run(6000)
+        };
         check(&[waited, run(600)], &[], Some((0, 512)));
     }
 
     #[test]
     fn a_parked_run_computes_nothing() {
-        let parked = RunView { parked: true, ..run(1) };
-        check(&[parked, RunView { parked: true, ..run(50) }], &[], None);
+        let parked = RunView {
+            parked: true,
+            ..run(1)
+        };
+        check(
+            &[
+                parked,
+                RunView {
+                    parked: true,
+                    ..run(50)
+                },
+            ],
+            &[],
+            None,
+        );
         check(&[parked, run(50)], &[], Some((1, 50)));
     }
 
     fn views() -> impl Strategy<Value = Vec<RunView>> {
-        let view = (prop_oneof![Just(1usize), 2usize..9000], 0u32..50, any::<bool>());
+        let view = (
+            prop_oneof![Just(1usize), 2usize..9000],
+            0u32..50,
+            any::<bool>(),
+        );
         prop::collection::vec(
-            view.prop_map(|(remaining, idle_steps, parked)| RunView { remaining, idle_steps, parked }),
+            view.prop_map(|(remaining, idle_steps, parked)| RunView {
+                remaining,
+                idle_steps,
+                parked,
+            }),
             0..12,
         )
     }

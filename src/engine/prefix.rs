@@ -63,7 +63,12 @@ impl Sequences {
         };
         let best_idle = (0..self.seqs.len())
             .filter(|&i| !self.seqs[i].busy)
-            .max_by_key(|&i| (shared(&self.seqs[i]), std::cmp::Reverse(self.seqs[i].last_used)))?;
+            .max_by_key(|&i| {
+                (
+                    shared(&self.seqs[i]),
+                    std::cmp::Reverse(self.seqs[i].last_used),
+                )
+            })?;
         // An empty sequence first, else the one that was not used for the longest time.
         let oldest_idle = (0..self.seqs.len())
             .filter(|&i| !self.seqs[i].busy)
@@ -79,9 +84,17 @@ impl Sequences {
         } else if in_place >= MIN_COPY && lost > in_place && oldest_idle != best_idle {
             Self::copying(best_idle, oldest_idle, in_place)
         } else if in_place == 0 {
-            Assignment { seq: id(oldest_idle), keep: 0, copy_from: None }
+            Assignment {
+                seq: id(oldest_idle),
+                keep: 0,
+                copy_from: None,
+            }
         } else {
-            Assignment { seq: id(best_idle), keep: in_place, copy_from: None }
+            Assignment {
+                seq: id(best_idle),
+                keep: in_place,
+                copy_from: None,
+            }
         };
         self.take(assignment, prompt, namespace);
         Some(assignment)
@@ -128,7 +141,11 @@ impl Sequences {
     /// Tokens held by sequences that nobody uses.
     #[must_use]
     pub fn cached_tokens(&self) -> usize {
-        self.seqs.iter().filter(|seq| !seq.busy).map(|seq| seq.tokens.len()).sum()
+        self.seqs
+            .iter()
+            .filter(|seq| !seq.busy)
+            .map(|seq| seq.tokens.len())
+            .sum()
     }
 
     /// How many tokens a sequence holds.
@@ -168,8 +185,18 @@ mod tests {
         seqs
     }
 
-    fn check(seqs: &mut Sequences, prompt: &[Token], seq: u32, keep: usize, copy_from: Option<u32>) {
-        let expected = Assignment { seq: SeqId(seq), keep, copy_from: copy_from.map(SeqId) };
+    fn check(
+        seqs: &mut Sequences,
+        prompt: &[Token],
+        seq: u32,
+        keep: usize,
+        copy_from: Option<u32>,
+    ) {
+        let expected = Assignment {
+            seq: SeqId(seq),
+            keep,
+            copy_from: copy_from.map(SeqId),
+        };
         assert_eq!(seqs.assign(prompt, 0), Some(expected));
     }
 

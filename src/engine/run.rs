@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::handle;
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
+use super::handle;
 use super::metrics::Phase;
 use super::planner::RunView;
 use super::text::{OutputText, Pushed};
@@ -150,7 +150,10 @@ impl Run {
             id: self.id,
             n_prompt: self.n_prompt,
             n_cached: self.n_cached,
-            n_prompt_computed: self.computed.min(self.n_prompt).saturating_sub(self.n_cached),
+            n_prompt_computed: self
+                .computed
+                .min(self.n_prompt)
+                .saturating_sub(self.n_cached),
             n_decoded: self.n_generated(),
             max_new: self.max_new,
             sampling: self.sampling.clone(),
@@ -181,7 +184,12 @@ impl Run {
     /// Takes a drawn token. Returns why the run is over, if it is.
     ///
     /// `bytes` are the token's; `None` for one that ends the answer.
-    pub(super) fn accept(&mut self, token: Token, bytes: Option<&[u8]>, now: Instant) -> Option<FinishReason> {
+    pub(super) fn accept(
+        &mut self,
+        token: Token,
+        bytes: Option<&[u8]>,
+        now: Instant,
+    ) -> Option<FinishReason> {
         self.sampler.accept(token);
         self.tokens.push(token);
         self.unsent.push(token);
@@ -221,7 +229,10 @@ impl Run {
     /// stopped at the next step for that reason.
     fn send(&self, event: RunEvent) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            tracing::error!(run = self.id, "an event was lost: the channel's reserve is too small");
+            tracing::error!(
+                run = self.id,
+                "an event was lost: the channel's reserve is too small"
+            );
         }
     }
 
@@ -256,7 +267,10 @@ impl Run {
             },
             timings: Timings {
                 queued: admitted - self.submitted,
-                prompt_computed: self.computed.min(self.n_prompt).saturating_sub(self.n_cached) as u32,
+                prompt_computed: self
+                    .computed
+                    .min(self.n_prompt)
+                    .saturating_sub(self.n_cached) as u32,
                 prompt: first.saturating_duration_since(admitted),
                 decode,
             },

@@ -75,7 +75,10 @@ pub fn start(
     })
 }
 
-fn tokenize_checked(model: &LoadedModel, request: &GenerateRequest) -> Result<Vec<Token>, GenerateError> {
+fn tokenize_checked(
+    model: &LoadedModel,
+    request: &GenerateRequest,
+) -> Result<Vec<Token>, GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {

@@ -178,7 +178,11 @@ impl Context {
     /// `should_abort` is asked after every graph node on the CPU (hundreds of times a second); where it
     /// says true the decode ends within milliseconds, and the rows of *every* sequence in the batch are
     /// undone. GPU backends do not ask.
-    pub fn decode(&mut self, batch: &mut Batch, should_abort: AbortCheck<'_>) -> Result<DecodeOutcome, LlamaError> {
+    pub fn decode(
+        &mut self,
+        batch: &mut Batch,
+        should_abort: AbortCheck<'_>,
+    ) -> Result<DecodeOutcome, LlamaError> {
         self.validate(batch)?;
         let native = batch.as_native();
         // SAFETY: only the lifetime is erased; the slot is emptied below before `should_abort` ends, also
@@ -276,9 +280,7 @@ impl Context {
         shim::call(Operation::MemoryCopy, |err| {
             // SAFETY: the context is alive, both sequences exist, and the range is the full one, the only
             // one llama.cpp allows between sequences with cells of their own.
-            unsafe {
-                shim::rein_memory_seq_cp(self.ptr.as_ptr(), from.0 as i32, to.0 as i32, err)
-            }
+            unsafe { shim::rein_memory_seq_cp(self.ptr.as_ptr(), from.0 as i32, to.0 as i32, err) }
         })?;
         Ok(())
     }

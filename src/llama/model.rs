@@ -147,7 +147,8 @@ impl Model {
     pub fn is_recurrent(&self) -> bool {
         // SAFETY: getters on a live model.
         unsafe {
-            sys::llama_model_is_recurrent(self.as_ptr()) || sys::llama_model_is_hybrid(self.as_ptr())
+            sys::llama_model_is_recurrent(self.as_ptr())
+                || sys::llama_model_is_hybrid(self.as_ptr())
         }
     }
 

@@ -25,9 +25,9 @@ impl Threadpool {
             let mut params = sys::ggml_threadpool_params_default(n_threads as i32);
             sys::ggml_threadpool_new(&raw mut params)
         };
-        NonNull::new(ptr).map(|ptr| Self { ptr }).ok_or_else(|| {
-            LlamaError::Backend(format!("cannot start {n_threads} compute threads"))
-        })
+        NonNull::new(ptr)
+            .map(|ptr| Self { ptr })
+            .ok_or_else(|| LlamaError::Backend(format!("cannot start {n_threads} compute threads")))
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::ggml_threadpool {

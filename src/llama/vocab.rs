@@ -112,7 +112,12 @@ impl Vocab {
 
     /// Appends the bytes of a token to `out`: they need not be whole characters. Control tokens have no
     /// bytes unless `special` is set. An id outside the vocabulary appends nothing.
-    pub fn append_bytes(&self, token: Token, special: bool, out: &mut Vec<u8>) -> Result<(), LlamaError> {
+    pub fn append_bytes(
+        &self,
+        token: Token,
+        special: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), LlamaError> {
         self.check(&[token])?;
         let start = out.len();
         let mut room = 32;
@@ -152,7 +157,8 @@ impl Vocab {
     #[must_use]
     pub fn is_end_of_generation(&self, token: Token) -> bool {
         // SAFETY: a getter on a live vocabulary, with an id that is checked first.
-        self.check(&[token]).is_ok() && unsafe { sys::llama_vocab_is_eog(self.ptr.as_ptr(), token.0) }
+        self.check(&[token]).is_ok()
+            && unsafe { sys::llama_vocab_is_eog(self.ptr.as_ptr(), token.0) }
     }
 
     /// True for tokens that steer the model and are not text.

@@ -50,7 +50,10 @@ impl LoadedModel {
 
     /// Tokenises plain text: what looks like a control token stays text.
     pub fn tokenize_text(&self, text: &str) -> Result<Vec<Token>, LlamaError> {
-        let options = TokenizeOptions { add_special: true, parse_special: false };
+        let options = TokenizeOptions {
+            add_special: true,
+            parse_special: false,
+        };
         self.engine.model().vocab().tokenize(text, options)
     }
 }

@@ -33,7 +33,9 @@ fn fit(native: u32, fits: impl Fn(u32) -> Option<bool>) -> u32 {
 /// Memory that can be had without swapping, in bytes; `None` where the system does not say.
 fn available_bytes() -> Option<u64> {
     let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    let line = meminfo
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib * 1024)
 }

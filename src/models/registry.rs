@@ -70,7 +70,9 @@ pub enum LoadError {
     #[error("{0} is being loaded already; wait for it, or unload it to cancel")]
     Busy(String),
     /// Another model is generating, and the load was not forced.
-    #[error("{running} generation(s) of {model} are running; wait for them, stop them, or send force_cancel_active")]
+    #[error(
+        "{running} generation(s) of {model} are running; wait for them, stop them, or send force_cancel_active"
+    )]
     InUse {
         /// The loaded model.
         model: String,
@@ -135,13 +137,20 @@ impl ModelRegistry {
     }
 
     fn loading(&self) -> MutexGuard<'_, Option<Loading>> {
-        self.inner.loading.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .loading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The loaded model.
     #[must_use]
     pub fn current(&self) -> Option<Arc<LoadedModel>> {
-        let current = self.inner.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .inner
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         current.clone()
     }
 
@@ -192,20 +201,38 @@ impl ModelRegistry {
         }
         let _loading = LoadingGuard(self);
         if let Some(current) = self.current() {
-            if current.file.path == file.path && current.options == options && current.engine.is_running() {
+            if current.file.path == file.path
+                && current.options == options
+                && current.engine.is_running()
+            {
                 return Ok((current, true));
             }
             self.make_way(&current, &file, force, flag)?;
         }
         let loaded = Arc::new(build(file, options, flag, &progress)?);
-        *self.inner.current.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
+        *self
+            .inner
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
         Ok((loaded, false))
     }
 
     /// Unloads the present model, once it is sure that the new file is good and nobody's work is lost.
-    fn make_way(&self, current: &LoadedModel, file: &ModelFile, force: bool, flag: &StopFlag) -> Result<(), LoadError> {
+    fn make_way(
+        &self,
+        current: &LoadedModel,
+        file: &ModelFile,
+        force: bool,
+        flag: &StopFlag,
+    ) -> Result<(), LoadError> {
         let running = current.engine.waiting()
-            + current.engine.slots().iter().filter(|slot| slot.run.is_some()).count();
+            + current
+                .engine
+                .slots()
+                .iter()
+                .filter(|slot| slot.run.is_some())
+                .count();
         if running > 0 && !force {
             return Err(LoadError::InUse {
                 model: current.file.display_name.clone(),
@@ -237,7 +264,12 @@ impl ModelRegistry {
     }
 
     fn unload_current(&self) {
-        let current = self.inner.current.write().unwrap_or_else(PoisonError::into_inner).take();
+        let current = self
+            .inner
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(current) = current {
             current.engine.close(StopCause::Unload);
         }
@@ -263,7 +295,12 @@ impl ModelRegistry {
 /// How much of the progress is left for the context and the first decode, after the weights.
 const WEIGHTS_SHARE: f32 = 0.95;
 
-fn build(file: ModelFile, options: LoadOptions, flag: &StopFlag, progress: &LoadProgress) -> Result<LoadedModel, LoadError> {
+fn build(
+    file: ModelFile,
+    options: LoadOptions,
+    flag: &StopFlag,
+    progress: &LoadProgress,
+) -> Result<LoadedModel, LoadError> {
     let header = GgufHeader::read(&file.path)?;
     let backend = Backend::init()?;
     let params = ModelParams {
@@ -278,11 +315,18 @@ fn build(file: ModelFile, options: LoadOptions, flag: &StopFlag, progress: &Load
         return Err(LoadError::Stopped);
     }
     let native_context = model.n_ctx_train().max(256);
-    let engine = Engine::start(&model, engine_params(&header, native_context, &options), flag)?;
+    let engine = Engine::start(
+        &model,
+        engine_params(&header, native_context, &options),
+        flag,
+    )?;
     let (template, template_source) = template_of(&model, options.chat_template.as_deref())?;
     progress.set_ready();
     Ok(LoadedModel {
-        capabilities: TemplateCapabilities::detect(template_source.as_deref().unwrap_or(""), &file.id),
+        capabilities: TemplateCapabilities::detect(
+            template_source.as_deref().unwrap_or(""),
+            &file.id,
+        ),
         defaults: inference_defaults(&file.id),
         engine,
         template,
@@ -305,14 +349,21 @@ fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions
     EngineParams {
         n_ctx: context.saturating_mul(parallel),
         parallel,
-        threads: if options.threads > 0 { options.threads } else { defaults.threads },
+        threads: if options.threads > 0 {
+            options.threads
+        } else {
+            defaults.threads
+        },
         max_queue: options.max_queue,
         max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
         ..defaults
     }
 }
 
-fn template_of(model: &Model, replacement: Option<&str>) -> Result<(ChatTemplate, Option<String>), LoadError> {
+fn template_of(
+    model: &Model,
+    replacement: Option<&str>,
+) -> Result<(ChatTemplate, Option<String>), LoadError> {
     let vocab = model.vocab();
     let text = |token: Option<crate::llama::Token>| {
         token.map_or(Ok(String::new()), |token| vocab.text(token))
@@ -336,7 +387,11 @@ fn template_of(model: &Model, replacement: Option<&str>) -> Result<(ChatTemplate
 /// Where models live that rein fetched itself: `$REIN_HOME/models`, else below the user's data directory.
 #[must_use]
 pub fn model_directory() -> PathBuf {
-    let home = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     home("REIN_HOME")
         .or_else(|| home("XDG_DATA_HOME").map(|data| data.join("rein")))
         .or_else(|| home("HOME").map(|home| home.join(".local/share/rein")))

@@ -16,7 +16,10 @@ pub(super) struct PenaltyWindow {
 impl PenaltyWindow {
     /// A window for these parameters; without penalties it stays empty and costs nothing.
     pub(super) fn new(params: &SamplingParams) -> Self {
-        #[expect(clippy::float_cmp, reason = "exactly the neutral values switch a penalty off")]
+        #[expect(
+            clippy::float_cmp,
+            reason = "exactly the neutral values switch a penalty off"
+        )]
         let off = params.repetition_penalty == 1.0
             && params.presence_penalty == 0.0
             && params.frequency_penalty == 0.0;

@@ -91,7 +91,9 @@ mod tests {
     use super::*;
 
     fn row() -> Vec<f32> {
-        (0..1000).map(|i| ((i * 7919) % 1000) as f32 / 100.0).collect()
+        (0..1000)
+            .map(|i| ((i * 7919) % 1000) as f32 / 100.0)
+            .collect()
     }
 
     fn draws(params: SamplingParams, n: usize) -> Vec<Token> {
@@ -101,7 +103,11 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_tokens() {
-        let params = SamplingParams { seed: Some(7), temperature: 1.5, ..SamplingParams::default() };
+        let params = SamplingParams {
+            seed: Some(7),
+            temperature: 1.5,
+            ..SamplingParams::default()
+        };
         assert_eq!(draws(params.clone(), 50), draws(params, 50));
     }
 
@@ -149,7 +155,9 @@ mod tests {
             ..SamplingParams::default()
         });
         let n = 20_000;
-        let firsts = (0..n).filter(|_| sampler.draw(&[1.0, 0.0]) == Token(0)).count();
+        let firsts = (0..n)
+            .filter(|_| sampler.draw(&[1.0, 0.0]) == Token(0))
+            .count();
         let expected = std::f64::consts::E / (1.0 + std::f64::consts::E);
         assert!((firsts as f64 / f64::from(n) - expected).abs() < 0.0126);
     }

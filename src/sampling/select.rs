@@ -31,9 +31,10 @@ pub(super) fn argmax(logits: &[f32]) -> usize {
 }
 
 fn block_max(block: &[f32]) -> f32 {
-    block
-        .iter()
-        .fold(f32::NEG_INFINITY, |max, &logit| if logit > max { logit } else { max })
+    block.iter().fold(
+        f32::NEG_INFINITY,
+        |max, &logit| if logit > max { logit } else { max },
+    )
 }
 
 /// The `k` largest logits, in descending order.
@@ -67,7 +68,8 @@ fn keep_best(kept: &mut Vec<Candidate>, k: usize) -> f32 {
         kept.select_nth_unstable_by(k - 1, descending);
         kept.truncate(k);
     }
-    kept.iter().fold(f32::INFINITY, |min, candidate| min.min(candidate.logit))
+    kept.iter()
+        .fold(f32::INFINITY, |min, candidate| min.min(candidate.logit))
 }
 
 fn descending(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
@@ -88,7 +90,10 @@ pub(super) fn nucleus(logits: &[f32], p: f32) -> Vec<Candidate> {
             .iter()
             .enumerate()
             .filter(|&(_, &logit)| logit >= floor && logit > f32::NEG_INFINITY)
-            .map(|(index, &logit)| Candidate { index: index as u32, logit })
+            .map(|(index, &logit)| Candidate {
+                index: index as u32,
+                logit,
+            })
             .collect();
         kept.sort_unstable_by(descending);
         if cut_top_p(&mut kept, p, total) || distance.is_infinite() {
@@ -120,7 +125,10 @@ pub(super) fn top_p(kept: &mut Vec<Candidate>, p: f32) {
         return;
     }
     if let Some(max) = kept.first().map(|best| best.logit) {
-        let total = kept.iter().map(|candidate| weight(candidate.logit, max)).sum();
+        let total = kept
+            .iter()
+            .map(|candidate| weight(candidate.logit, max))
+            .sum();
         cut_top_p(kept, p, total);
     }
 }
@@ -167,7 +175,10 @@ mod tests {
         let mut all: Vec<Candidate> = logits
             .iter()
             .enumerate()
-            .map(|(index, &logit)| Candidate { index: index as u32, logit })
+            .map(|(index, &logit)| Candidate {
+                index: index as u32,
+                logit,
+            })
             .collect();
         all.sort_by(descending);
         all

@@ -41,6 +41,8 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::body_too_large(limit as u64)),
-        Err(_) => Err(ApiError::bad_request("The request body ended before it was complete; send it again.")),
+        Err(_) => Err(ApiError::bad_request(
+            "The request body ended before it was complete; send it again.",
+        )),
     }
 }

@@ -17,15 +17,23 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Stops what the body names, and answers once the engine has let go of it. Never an error: nonsense
 /// stops nothing.
 pub(super) async fn cancel(State(state): State<AppState>, body: Body) -> Json<Value> {
-    let body = super::body::read(body, MAX_BODY_BYTES).await.unwrap_or_default();
+    let body = super::body::read(body, MAX_BODY_BYTES)
+        .await
+        .unwrap_or_default();
     let flags = state.stops.cancel(&parse_cancel(&body), Instant::now());
     let all_released = async {
         for flag in &flags {
             flag.released().await;
         }
     };
-    if tokio::time::timeout(RELEASE_TIMEOUT, all_released).await.is_err() {
-        tracing::warn!(runs = flags.len(), "a stopped run was not let go of in time");
+    if tokio::time::timeout(RELEASE_TIMEOUT, all_released)
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            runs = flags.len(),
+            "a stopped run was not let go of in time"
+        );
     }
     Json(json!({ "cancelled": flags.len() }))
 }

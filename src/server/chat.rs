@@ -10,8 +10,10 @@ use super::AppState;
 use super::answer::{Answer, Encoder, stream_reply, text_and_summary};
 use super::body::JsonBody;
 use super::reply::{error_reply, generate_error};
-use crate::api::openai::{ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response};
 use crate::api::ApiError;
+use crate::api::openai::{
+    ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response,
+};
 use crate::chat::Effort;
 use crate::generation::{self, Delta, GenerateRequest, Prompt};
 use crate::models::LoadedModel;
@@ -57,12 +59,18 @@ pub(super) async fn begin(
     let guard = state.stops.register(ids, flag.clone(), Instant::now());
     let model = model.clone();
     let limit = state.config.max_generation;
-    let started = tokio::task::spawn_blocking(move || generation::start(&model, request, &flag, limit));
+    let started =
+        tokio::task::spawn_blocking(move || generation::start(&model, request, &flag, limit));
     let generation = started
         .await
-        .map_err(|_| ApiError::internal("The request could not be prepared; this is a fault of the server."))?
+        .map_err(|_| {
+            ApiError::internal("The request could not be prepared; this is a fault of the server.")
+        })?
         .map_err(|error| generate_error(&error))?;
-    Ok(Answer { generation, _guard: guard })
+    Ok(Answer {
+        generation,
+        _guard: guard,
+    })
 }
 
 /// Tells the template about thinking, in the words that it knows.
@@ -72,9 +80,11 @@ fn with_thinking(model: &LoadedModel, request: ChatRequest) -> GenerateRequest {
         ReasoningEffort::Medium => Effort::Medium,
         ReasoningEffort::High => Effort::High,
     });
-    let kwargs = model
-        .capabilities
-        .reasoning_kwargs(request.enable_thinking, effort, request.preserve_thinking);
+    let kwargs = model.capabilities.reasoning_kwargs(
+        request.enable_thinking,
+        effort,
+        request.preserve_thinking,
+    );
     let mut generate = request.generate;
     if let Prompt::Chat(chat) = &mut generate.prompt {
         chat.template_kwargs.extend(kwargs);
@@ -115,4 +125,3 @@ impl AppState {
         }
     }
 }
-

@@ -63,7 +63,11 @@ async fn try_load(state: &AppState, body: &JsonBody) -> Result<LoadResponse, Api
 fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
     let defaults = &state.config.load;
     LoadOptions {
-        context: if request.max_seq_length > 0 { request.max_seq_length } else { defaults.context },
+        context: if request.max_seq_length > 0 {
+            request.max_seq_length
+        } else {
+            defaults.context
+        },
         chat_template: request
             .chat_template_override
             .clone()
@@ -74,7 +78,11 @@ fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
 
 fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {
     LoadResponse {
-        status: if already { LoadStatus::AlreadyLoaded } else { LoadStatus::Loaded },
+        status: if already {
+            LoadStatus::AlreadyLoaded
+        } else {
+            LoadStatus::Loaded
+        },
         model: model.file.id.clone(),
         display_name: model.file.display_name.clone(),
         is_vision: false,
@@ -143,7 +151,9 @@ pub(super) async fn unload(State(state): State<AppState>, body: JsonBody) -> Res
     let models = state.models.clone();
     let load = models.loading_flag();
     // Joins the decode thread.
-    let work = tokio::task::spawn_blocking(move || models.unload(|file| is_named(file, &request.model_path)));
+    let work = tokio::task::spawn_blocking(move || {
+        models.unload(|file| is_named(file, &request.model_path))
+    });
     let found = work.await.unwrap_or(false);
     if let (true, Some(load)) = (found, load)
         && load.is_set()
@@ -191,8 +201,9 @@ pub(super) async fn validate(State(_): State<AppState>, body: JsonBody) -> Respo
 fn check(request: &ValidateRequest) -> Result<ModelFile, ApiError> {
     let file = identify(&request.model_path, request.gguf_variant.as_deref())
         .map_err(|error| identify_error(&error))?;
-    GgufHeader::read(&file.path)
-        .map_err(|error| ApiError::invalid_value("model_path", format!("Invalid model: {error}")))?;
+    GgufHeader::read(&file.path).map_err(|error| {
+        ApiError::invalid_value("model_path", format!("Invalid model: {error}"))
+    })?;
     Ok(file)
 }
 

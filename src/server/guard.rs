@@ -45,7 +45,9 @@ fn check(state: &AppState, request: &Request) -> Result<Caller, ApiError> {
                 "Pages of {origin} may not call this server; start it with --allow-origin {origin} to permit that."
             )));
         }
-        Some(origin) if request.method() == Method::OPTIONS => return Ok(Caller::Preflight(origin.to_owned())),
+        Some(origin) if request.method() == Method::OPTIONS => {
+            return Ok(Caller::Preflight(origin.to_owned()));
+        }
         Some(origin) => Caller::Page(origin.to_owned()),
         None => Caller::Program,
     };
@@ -69,14 +71,22 @@ fn host_is_local(headers: &HeaderMap) -> bool {
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A page served by this very server may call it; others must be on the list.
 fn origin_is_allowed(state: &AppState, headers: &HeaderMap, origin: &str) -> bool {
-    let own = text(headers, header::HOST)
-        .is_some_and(|host| origin.strip_prefix("http://") == Some(host) || origin.strip_prefix("https://") == Some(host));
-    own || state.config.allowed_origins.iter().any(|allowed| allowed == origin)
+    let own = text(headers, header::HOST).is_some_and(|host| {
+        origin.strip_prefix("http://") == Some(host)
+            || origin.strip_prefix("https://") == Some(host)
+    });
+    own || state
+        .config
+        .allowed_origins
+        .iter()
+        .any(|allowed| allowed == origin)
 }
 
 /// Compares digests in constant time: neither a key's length nor its first wrong byte can be timed.
@@ -84,23 +94,27 @@ fn has_key(state: &AppState, headers: &HeaderMap) -> bool {
     if state.config.api_keys.is_empty() {
         return true;
     }
-    let bearer = text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    let plain = headers.get("x-api-key").and_then(|value| value.to_str().ok());
+    let bearer =
+        text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let plain = headers
+        .get("x-api-key")
+        .and_then(|value| value.to_str().ok());
     let digest = |key: &str| Sha256::digest(key.trim().as_bytes());
     [bearer, plain].into_iter().flatten().any(|given| {
         let given = digest(given);
-        state
-            .config
-            .api_keys
-            .iter()
-            .fold(false, |found, key| found | bool::from(digest(key).ct_eq(&given)))
+        state.config.api_keys.iter().fold(false, |found, key| {
+            found | bool::from(digest(key).ct_eq(&given))
+        })
     })
 }
 
 fn preflight(origin: &str) -> Response {
     let allowed = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, x-api-key"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, x-api-key",
+        ),
         (header::ACCESS_CONTROL_MAX_AGE, "600"),
     ];
     with_origin((StatusCode::NO_CONTENT, allowed).into_response(), origin)
@@ -108,8 +122,12 @@ fn preflight(origin: &str) -> Response {
 
 fn with_origin(mut response: Response, origin: &str) -> Response {
     if let Ok(value) = origin.parse() {
-        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
-        response.headers_mut().append(header::VARY, header::HeaderValue::from_static("origin"));
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        response
+            .headers_mut()
+            .append(header::VARY, header::HeaderValue::from_static("origin"));
     }
     response
 }

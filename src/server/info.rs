@@ -36,7 +36,10 @@ pub(super) async fn health() -> Json<HealthResponse> {
 }
 
 /// The sequences and what they are doing, in llama-server's shape.
-pub(super) async fn slots(State(state): State<AppState>, OriginalUri(uri): OriginalUri) -> Response {
+pub(super) async fn slots(
+    State(state): State<AppState>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     let model = match state.ready_model() {
         Ok(model) => model,
         Err(error) => return error_reply(&error, surface_of(uri.path())),
@@ -99,7 +102,11 @@ pub(super) async fn models(State(state): State<AppState>) -> Json<ModelList> {
 }
 
 /// One model.
-pub(super) async fn model(State(state): State<AppState>, Path(id): Path<String>, OriginalUri(uri): OriginalUri) -> Response {
+pub(super) async fn model(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
     match list(&state).find(&id) {
         Ok(model) => Json(model).into_response(),
         Err(error) => error_reply(&error, surface_of(uri.path())),
@@ -113,6 +120,9 @@ pub(super) async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
 
 /// What is there, but not with this method.
 pub(super) async fn method_not_allowed(OriginalUri(uri): OriginalUri) -> Response {
-    let error = ApiError::new(405, "This endpoint does not know that method; see the documentation for the one it takes.");
+    let error = ApiError::new(
+        405,
+        "This endpoint does not know that method; see the documentation for the one it takes.",
+    );
     error_reply(&error, surface_of(uri.path()))
 }

@@ -24,7 +24,11 @@ const MAX_HEADERS: usize = 128;
 
 /// Serves on a bound socket until `shutdown` says so, then lets answers end for the drain time, stops
 /// what is left, and returns.
-pub async fn serve(listener: TcpListener, state: AppState, mut shutdown: watch::Receiver<bool>) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    mut shutdown: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let app = router(state.clone());
     let places = Arc::new(Semaphore::new(state.config.max_connections));
     let graceful = GracefulShutdown::new();

@@ -36,7 +36,10 @@ pub fn router(state: AppState) -> Router {
         .route("/models/{id}", get(info::model));
     Router::new()
         .nest("/v1", inference.clone())
-        .nest("/api/inference", inference.route("/cancel", post(cancel::cancel)))
+        .nest(
+            "/api/inference",
+            inference.route("/cancel", post(cancel::cancel)),
+        )
         .route("/api/health", get(info::health))
         .route("/health", get(info::readyz))
         .route("/livez", get(info::livez))

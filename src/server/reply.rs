@@ -38,7 +38,9 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
             ApiError::context_length_exceeded(*n_prompt as u64, *n_ctx as u64)
         }
         GenerateError::Submit(SubmitError::Closed) => ApiError::model_not_loaded(),
-        GenerateError::UnknownBiasToken { .. } => ApiError::invalid_value("logit_bias", error.to_string()),
+        GenerateError::UnknownBiasToken { .. } => {
+            ApiError::invalid_value("logit_bias", error.to_string())
+        }
         GenerateError::Template(_) => ApiError::invalid_value("messages", error.to_string()),
         GenerateError::Submit(_) => ApiError::invalid_value("messages", error.to_string()),
         GenerateError::Llama(_) => ApiError::internal(error.to_string()),
@@ -48,9 +50,10 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
 /// What a client is told about a load that failed.
 pub(super) fn load_error(error: &LoadError) -> ApiError {
     match error {
-        LoadError::File(_) | LoadError::Template(_) | LoadError::Llama(_) | LoadError::Engine(_) => {
-            ApiError::bad_request(format!("Failed to load model: {error}"))
-        }
+        LoadError::File(_)
+        | LoadError::Template(_)
+        | LoadError::Llama(_)
+        | LoadError::Engine(_) => ApiError::bad_request(format!("Failed to load model: {error}")),
         LoadError::Stopped => ApiError::conflict("Model load cancelled"),
         LoadError::Busy(_) | LoadError::InUse { .. } => ApiError::conflict(error.to_string()),
     }

@@ -1,0 +1,74 @@
+//! Replaying prompt and output through the model: an oracle for what a run emitted.
+
+use rein::LocalModel;
+use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, SeqId, Token};
+
+/// How well emitted tokens fit the model's own opinion of their prefix.
+#[derive(Debug)]
+pub struct Fit {
+    /// Tokens that are the arg-max of their prefix.
+    pub argmax: usize,
+    /// All tokens.
+    pub total: usize,
+    /// The furthest that an emitted token's logit lies below the arg-max's.
+    pub worst_gap: f32,
+}
+
+/// Computes every position of `prompt` + `output` alone and compares. Tokens in `banned` count as if they
+/// were not in the vocabulary.
+pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[Token]) -> Fit {
+    let native = model.loaded().engine.model();
+    let mut context = Context::new(
+        native,
+        &ContextParams {
+            n_ctx: (prompt.len() + output.len()).next_multiple_of(256) as u32,
+            n_seq_max: 1,
+            n_batch: 512,
+            n_threads: 2,
+        },
+    )
+    .unwrap();
+    let mut batch = Batch::new();
+    let mut position = 0;
+    let mut fit = Fit {
+        argmax: 0,
+        total: output.len(),
+        worst_gap: 0.0,
+    };
+    for chunk in prompt.chunks(512) {
+        batch.clear();
+        for &token in chunk {
+            batch.push(token, position, SeqId(0), position + 1 == prompt.len());
+            position += 1;
+        }
+        assert_eq!(
+            context.decode(&mut batch, &|| false).unwrap(),
+            DecodeOutcome::Done
+        );
+    }
+    let mut row = batch.len() - 1;
+    for &token in output {
+        let mut logits = context.logits(row).unwrap().to_vec();
+        banned
+            .iter()
+            .for_each(|banned| logits[banned.index()] = f32::NEG_INFINITY);
+        let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let gap = best - logits[token.index()];
+        fit.argmax += usize::from(gap == 0.0);
+        fit.worst_gap = fit.worst_gap.max(gap);
+        batch.clear();
+        row = batch.push(token, position, SeqId(0), true);
+        position += 1;
+        context.decode(&mut batch, &|| false).unwrap();
+    }
+    fit
+}
+
+impl Fit {
+    /// The bounds of SPECIFICATION.md: batch shapes move logits a little, so greedy texts may part ways
+    /// where two tokens are nearly equal, and nowhere else.
+    pub fn assert_good(&self) {
+        assert!(self.argmax * 100 >= self.total * 97, "{self:?}");
+        assert!(self.worst_gap <= 2.0, "{self:?}");
+    }
+}
