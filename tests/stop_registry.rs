@@ -105,7 +105,7 @@ fn session_and_completion_ids_are_not_stashed() {
 fn the_stash_forgets_after_its_time_and_a_second_post_renews_it() {
     let stops = StopRegistry::new();
     let start = Instant::now();
-    let almost = STASH_TTL - Duration::from_millis(1);
+    let almost = STASH_TTL.saturating_sub(Duration::from_millis(1));
     let _ = stops.cancel(&ids("old", "-", "-"), start);
     let _ = stops.cancel(&ids("renewed", "-", "-"), start);
     let _ = stops.cancel(&ids("renewed", "-", "-"), start + almost);

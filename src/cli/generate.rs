@@ -42,7 +42,7 @@ pub(super) struct GenerateArgs {
     /// A string that ends the answer; may be given several times
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
-    /// Print one JSON object: text, tokens, finish_reason, usage, timings
+    /// Print one JSON object: text, tokens, finish reason, usage and timings
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -51,9 +51,9 @@ pub(super) struct GenerateArgs {
     sampling: SamplingArgs,
 }
 
-pub(super) fn generate(args: GenerateArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let file = find_model(&args.model)?;
-    let request = request(&args)?;
+    let request = request(args)?;
     let options = args.load.load_options(1)?;
     let flag = StopFlag::new();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,7 +90,7 @@ pub(super) fn generate(args: GenerateArgs) -> anyhow::Result<ExitCode> {
                 whole.push_str(&text);
                 ids.extend(tokens);
             }
-            Delta::Done(summary) => return finish(&args, &whole, &ids, &summary),
+            Delta::Done(summary) => return finish(args, &whole, &ids, &summary),
             Delta::Failed { message } => anyhow::bail!(message),
         }
     }
@@ -98,15 +98,14 @@ pub(super) fn generate(args: GenerateArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
-    let prompt = match &args.prompt {
-        Some(prompt) => prompt.clone(),
-        None => {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .context("the prompt cannot be read from standard input")?;
-            text
-        }
+    let prompt = if let Some(prompt) = &args.prompt {
+        prompt.clone()
+    } else {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("the prompt cannot be read from standard input")?;
+        text
     };
     let prompt = if args.raw {
         Prompt::Text(prompt)

@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::serve(args),
         Command::Run(args) => run::run(args),
-        Command::Generate(args) => generate::generate(args),
+        Command::Generate(args) => generate::generate(&args),
     };
     match result {
         Ok(code) => code,

@@ -112,13 +112,13 @@ async fn run(config: ServerConfig, model: Option<String>) -> anyhow::Result<Exit
     tokio::spawn(watch_signals(down.clone(), load_flag.clone()));
 
     let server = tokio::spawn(serve_http(listener, state, shutdown.clone()));
-    if let Some(name) = model {
-        if let Err(error) = load(&models, &config, &name, &load_flag).await {
-            if *shutdown.borrow() {
-                return Ok(ExitCode::SUCCESS);
-            }
-            return Err(error);
+    if let Some(name) = model
+        && let Err(error) = load(&models, &config, &name, &load_flag).await
+    {
+        if *shutdown.borrow() {
+            return Ok(ExitCode::SUCCESS);
         }
+        return Err(error);
     }
     announce(address, &models);
     server.await.context("the server failed")??;

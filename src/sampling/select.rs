@@ -72,6 +72,7 @@ fn keep_best(kept: &mut Vec<Candidate>, k: usize) -> f32 {
         .fold(f32::INFINITY, |min, candidate| min.min(candidate.logit))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what sorting passes")]
 fn descending(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
     b.logit.total_cmp(&a.logit).then(a.index.cmp(&b.index))
 }

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
 use super::AppState;
+use super::guard::Namespace;
 use super::reply::{error_reply, surface_of};
 use crate::api::{ApiError, Surface, json};
 
@@ -14,6 +15,8 @@ use crate::api::{ApiError, Surface, json};
 pub(super) struct JsonBody {
     pub(super) value: Value,
     pub(super) surface: Surface,
+    /// Who may share cached prefixes with this request.
+    pub(super) namespace: u64,
 }
 
 impl FromRequest<AppState> for JsonBody {
@@ -25,12 +28,22 @@ impl FromRequest<AppState> for JsonBody {
             Some(OriginalUri(uri)) => surface_of(uri.path()),
             None => surface_of(request.uri().path()),
         };
+        let namespace = request
+            .extensions()
+            .get::<Namespace>()
+            .copied()
+            .unwrap_or_default()
+            .0;
         let parsed = match read(request.into_body(), state.config.max_body_bytes).await {
             Ok(bytes) => json::parse(&bytes),
             Err(error) => Err(error),
         };
         match parsed {
-            Ok(value) => Ok(Self { value, surface }),
+            Ok(value) => Ok(Self {
+                value,
+                surface,
+                namespace,
+            }),
             Err(error) => Err(error_reply(&error, surface)),
         }
     }

@@ -37,7 +37,8 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
         ..request.ids.clone()
     };
     let (stream, include_usage) = (request.stream, request.include_usage);
-    let generate = with_thinking(&model, request);
+    let mut generate = with_thinking(&model, request);
+    generate.namespace = body.namespace;
     let answer = begin(state, &model, &ids, generate).await?;
     if stream {
         let encoder = ChatStreamEncoder::new(&head, include_usage, body.surface);

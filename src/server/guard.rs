@@ -14,20 +14,39 @@ use crate::api::ApiError;
 /// Paths that need no key: they tell nothing but that the server lives.
 const OPEN_PATHS: [&str; 5] = ["/api/health", "/health", "/v1/health", "/livez", "/readyz"];
 
+/// Which key a request came with, as the namespace of its cached prefixes: callers with different keys
+/// never share, and so cannot probe, each other's prompts. 0 where no key is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Namespace(pub(super) u64);
+
 /// Refuses what a web page on another site could send, then what has no key.
-pub(super) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let surface = surface_of(request.uri().path());
     match check(&state, &request) {
         Ok(Caller::Preflight(origin)) => preflight(&origin),
-        Ok(Caller::Page(origin)) => with_origin(next.run(request).await, &origin),
-        Ok(Caller::Program) => next.run(request).await,
+        Ok(Caller::Permitted { origin, namespace }) => {
+            request.extensions_mut().insert(namespace);
+            let response = next.run(request).await;
+            match origin {
+                Some(origin) => with_origin(response, &origin),
+                None => response,
+            }
+        }
         Err(error) => error_reply(&error, surface),
     }
 }
 
 enum Caller {
-    Program,
-    Page(String),
+    /// A program, or a page of an origin that may call.
+    Permitted {
+        origin: Option<String>,
+        namespace: Namespace,
+    },
+    /// A browser asking on behalf of a page.
     Preflight(String),
 }
 
@@ -39,22 +58,25 @@ fn check(state: &AppState, request: &Request) -> Result<Caller, ApiError> {
             "This server only answers to localhost; send the request to 127.0.0.1 or localhost.",
         ));
     }
-    let caller = match text(headers, header::ORIGIN) {
-        Some(origin) if !origin_is_allowed(state, headers, origin) => {
-            return Err(ApiError::forbidden(format!(
-                "Pages of {origin} may not call this server; start it with --allow-origin {origin} to permit that."
-            )));
-        }
-        Some(origin) if request.method() == Method::OPTIONS => {
-            return Ok(Caller::Preflight(origin.to_owned()));
-        }
-        Some(origin) => Caller::Page(origin.to_owned()),
-        None => Caller::Program,
-    };
-    if !OPEN_PATHS.contains(&request.uri().path()) && !has_key(state, headers) {
+    let origin = text(headers, header::ORIGIN);
+    if let Some(origin) = origin
+        && !origin_is_allowed(state, headers, origin)
+    {
+        return Err(ApiError::forbidden(format!(
+            "Pages of {origin} may not call this server; start it with --allow-origin {origin} to permit that."
+        )));
+    }
+    if let (Some(origin), &Method::OPTIONS) = (origin, request.method()) {
+        return Ok(Caller::Preflight(origin.to_owned()));
+    }
+    let namespace = namespace_of_key(state, headers);
+    if namespace.is_none() && !OPEN_PATHS.contains(&request.uri().path()) {
         return Err(ApiError::unauthorized());
     }
-    Ok(caller)
+    Ok(Caller::Permitted {
+        origin: origin.map(str::to_owned),
+        namespace: namespace.unwrap_or_default(),
+    })
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -89,10 +111,12 @@ fn origin_is_allowed(state: &AppState, headers: &HeaderMap, origin: &str) -> boo
         .any(|allowed| allowed == origin)
 }
 
+/// The namespace of the key that a request carries; `None` where it carries none that is accepted.
+///
 /// Compares digests in constant time: neither a key's length nor its first wrong byte can be timed.
-fn has_key(state: &AppState, headers: &HeaderMap) -> bool {
+fn namespace_of_key(state: &AppState, headers: &HeaderMap) -> Option<Namespace> {
     if state.config.api_keys.is_empty() {
-        return true;
+        return Some(Namespace::default());
     }
     let bearer =
         text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
@@ -100,12 +124,17 @@ fn has_key(state: &AppState, headers: &HeaderMap) -> bool {
         .get("x-api-key")
         .and_then(|value| value.to_str().ok());
     let digest = |key: &str| Sha256::digest(key.trim().as_bytes());
-    [bearer, plain].into_iter().flatten().any(|given| {
-        let given = digest(given);
-        state.config.api_keys.iter().fold(false, |found, key| {
-            found | bool::from(digest(key).ct_eq(&given))
-        })
-    })
+    let given: Vec<_> = [bearer, plain].into_iter().flatten().map(digest).collect();
+    let mut found = None;
+    for (index, key) in state.config.api_keys.iter().enumerate() {
+        let known = digest(key);
+        for given in &given {
+            if bool::from(known.ct_eq(given)) {
+                found = Some(Namespace(index as u64 + 1));
+            }
+        }
+    }
+    found
 }
 
 fn preflight(origin: &str) -> Response {

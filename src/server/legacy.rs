@@ -22,7 +22,8 @@ pub(super) async fn generate_stream(State(state): State<AppState>, body: JsonBod
 }
 
 async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> {
-    let request = LegacyRequest::parse(&body.value)?;
+    let mut request = LegacyRequest::parse(&body.value)?;
+    request.generate.namespace = body.namespace;
     let model = state.ready_model()?;
     let answer = begin(state, &model, &request.ids, request.generate).await?;
     Ok(stream_reply(answer, LegacyStreamEncoder::new()))

@@ -41,8 +41,9 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
         GenerateError::UnknownBiasToken { .. } => {
             ApiError::invalid_value("logit_bias", error.to_string())
         }
-        GenerateError::Template(_) => ApiError::invalid_value("messages", error.to_string()),
-        GenerateError::Submit(_) => ApiError::invalid_value("messages", error.to_string()),
+        GenerateError::Template(_) | GenerateError::Submit(_) => {
+            ApiError::invalid_value("messages", error.to_string())
+        }
         GenerateError::Llama(_) => ApiError::internal(error.to_string()),
     }
 }

@@ -101,6 +101,10 @@ impl StopFlag {
     }
 
     /// Sets the flag. Returns true if this call was the first; later causes are ignored.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "whether it was the first is rarely of interest"
+    )]
     pub fn set(&self, cause: StopCause) -> bool {
         let now = Instant::now();
         let first = self
