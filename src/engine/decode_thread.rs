@@ -72,6 +72,7 @@ impl DecodeThread {
         self.batch.clear();
         self.batch.push(token, 0, SeqId(0), true);
         let outcome = self.context.decode(&mut self.batch, &|| flag.is_set())?;
+        self.context.rest();
         self.context.clear()?;
         if outcome == DecodeOutcome::Aborted || flag.is_set() {
             return Err(EngineError::Stopped);
@@ -141,6 +142,7 @@ impl DecodeThread {
 
     /// Nothing can be computed: sleep until somebody unparks this thread, or a time limit passes.
     fn park(&self) {
+        self.context.rest();
         let limits = self.active.iter().flat_map(|run| {
             let slow = run.parked_since.map(|since| since + self.slow_client);
             [run.deadline, slow].into_iter().flatten()

@@ -65,7 +65,7 @@ pub struct Context {
     n_seq_max: u32,
     n_ctx_seq: u32,
     // Dropped after the context itself (see `Drop`), in this order.
-    _threadpool: Threadpool,
+    threadpool: Threadpool,
     model: Model,
     not_sync: PhantomData<Cell<()>>,
 }
@@ -143,7 +143,7 @@ impl Context {
             n_seq_max,
             // SAFETY: a getter on a live context.
             n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
-            _threadpool: threadpool,
+            threadpool,
             model: model.clone(),
             not_sync: PhantomData,
         })
@@ -205,6 +205,11 @@ impl Context {
             2 => Ok(DecodeOutcome::Aborted),
             status => Err(LlamaError::Decode { status }),
         }
+    }
+
+    /// Says that no decode will follow soon: the compute threads sleep until one does.
+    pub fn rest(&self) {
+        self.threadpool.rest();
     }
 
     /// What llama.cpp would answer with an assertion, which ends the process, is refused here.

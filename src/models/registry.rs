@@ -301,6 +301,7 @@ fn build(
     flag: &StopFlag,
     progress: &LoadProgress,
 ) -> Result<LoadedModel, LoadError> {
+    let begun = std::time::Instant::now();
     let header = GgufHeader::read(&file.path)?;
     let backend = Backend::init()?;
     let params = ModelParams {
@@ -315,13 +316,16 @@ fn build(
         return Err(LoadError::Stopped);
     }
     let native_context = model.n_ctx_train().max(256);
+    let weights = begun.elapsed();
     let engine = Engine::start(
         &model,
         engine_params(&header, native_context, &options),
         flag,
     )?;
+    let engine_ready = begun.elapsed();
     let (template, template_source) = template_of(&model, options.chat_template.as_deref())?;
     progress.set_ready();
+    tracing::debug!(?weights, ?engine_ready, all = ?begun.elapsed(), "{} is loaded", file.display_name);
     Ok(LoadedModel {
         capabilities: TemplateCapabilities::detect(
             template_source.as_deref().unwrap_or(""),

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Does rein say what llama-server says? Greedy answers to 20 prompts, compared text by text.
+
+Where two answers part ways, llama-server is asked for the logit gap between the two tokens at that place: a
+small one means that rounding decided (results depend on batch shapes), a large one is a fault.
+
+Example:
+  benches/same_tokens.py --model model.gguf --llama-server path/llama-server
+"""
+
+import argparse
+import asyncio
+import sys
+
+import prompts
+from servers import LlamaServer, Rein, Server, Settings
+
+SUBJECTS = [
+    "a lighthouse keeper", "the history of tea", "how bridges are built", "a lost dog", "the moon", "a small bakery",
+    "learning to swim", "an old clock", "volcanoes", "a train journey", "the first snow", "bees", "a broken radio",
+    "mountains", "a letter that came late", "the sea at night", "chess", "a garden in spring", "the desert", "a violin",
+]
+
+
+async def answers(server: Server, tokens: int) -> list[str]:
+    """One after the other, each on its own prompt: single stream."""
+    async with server:
+        return [(await server.chat(prompts.request(prompts.user(f"Write about {subject}."), tokens))).text for subject in SUBJECTS]
+
+
+async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
+    """How much less likely rein's continuation is, by llama-server's own probabilities at the fork."""
+    common = 0
+    while common < min(len(ours), len(theirs)) and ours[common] == theirs[common]:
+        common += 1
+    body = prompts.request(prompts.user(f"Write about {subject}."), 128, stream=False, logprobs=True, top_logprobs=5)
+    answer = await server.call("POST", "/v1/chat/completions", body)
+    text = ""
+    for token in answer["choices"][0]["logprobs"]["content"]:
+        if len(text) + len(token["token"]) > common:
+            top = token["top_logprobs"]
+            rest = ours[len(text):]
+            for other in top:
+                if other["token"] != token["token"] and other["token"] and rest.startswith(other["token"]):
+                    return f"gap {token['logprob'] - other['logprob']:.3f} ({token['token']!r} or {other['token']!r})"
+            return f"rein's token is not among the five likeliest: {[t['token'] for t in top]}"
+        text += token["token"]
+    return "no fork found in llama-server's own tokens"
+
+
+async def run(args: argparse.Namespace) -> int:
+    settings = Settings(args.model, threads=args.threads)
+    ours = await answers(Rein(args.rein, settings), args.tokens)
+    theirs = await answers(LlamaServer(args.llama_server, settings), args.tokens)
+    different = [i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b]
+    print(f"{len(SUBJECTS) - len(different)} of {len(SUBJECTS)} answers of {args.tokens} tokens are the same")
+    if different:
+        async with LlamaServer(args.llama_server, settings) as server:
+            for i in different:
+                print(f"  {SUBJECTS[i]}: {await gap(server, SUBJECTS[i], ours[i], theirs[i])}")
+    return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="the GGUF file")
+    parser.add_argument("--rein", default="target/release/rein", help="rein's binary (%(default)s)")
+    parser.add_argument("--llama-server", required=True, help="llama-server's binary")
+    parser.add_argument("--threads", type=int, default=2, help="threads (%(default)s)")
+    parser.add_argument("--tokens", type=int, default=128, help="tokens of an answer (%(default)s)")
+    return asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""rein as the openai SDK sees it.
+
+REIN_BIN is the binary to start and REIN_MODEL the chat model to load; scripts/client-tests.sh sets both.
+"""
+
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+
+import openai
+import pytest
+
+# Only tells a hang from a slow machine.
+HANG_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def url():
+    """Starts a server on a free port, for all tests of this file."""
+    command = [os.environ["REIN_BIN"], "serve", "-m", os.environ["REIN_MODEL"]]
+    command += ["--port", "0", "-c", "8192", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = None
+            for line in server.stdout:
+                if found := re.search(r"Listening on (http://\S+)", line):
+                    address = found.group(1)
+                    break
+            assert address, "the server ended before it listened"
+            yield address
+        finally:
+            server.terminate()
+            server.stdout.read()
+    assert server.returncode == 0, "SIGTERM ends the server properly"
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    # No retries: an error that goes away by itself is an error here.
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=HANG_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def model(client):
+    return client.models.list().data[0].id
+
+
+def ask(client, model, text="Tell a long story.", **settings):
+    messages = [{"role": "user", "content": text}]
+    settings = {"temperature": 0, "max_tokens": 16, **settings}
+    return client.chat.completions.create(model=model, messages=messages, **settings)
+
+
+def get(url, path):
+    with urllib.request.urlopen(url + path, timeout=HANG_SECONDS) as answer:
+        return json.load(answer)
+
+
+def busy_slots(url):
+    return [slot for slot in get(url, "/slots") if slot["is_processing"]]
+
+
+def wait_until(condition):
+    end = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "hangs"
+        time.sleep(0.01)
+
+
+def test_models_are_listed_and_found(client, model):
+    assert client.models.retrieve(model).id == model
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("nobody")
+
+
+def test_a_whole_answer(client, model):
+    answer = ask(client, model)
+    assert answer.object == "chat.completion" and answer.id.startswith("chatcmpl-")
+    choice = answer.choices[0]
+    assert choice.message.role == "assistant" and choice.message.content
+    assert choice.finish_reason == "length"
+    assert answer.usage.completion_tokens == 16
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + 16
+
+
+def test_a_stream_with_usage_says_what_the_whole_answer_says(client, model):
+    ask(client, model)  # From here on the prompt is cached for both.
+    whole = ask(client, model)
+    chunks = list(ask(client, model, stream=True, stream_options={"include_usage": True}))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    assert text == whole.choices[0].message.content
+    reasons = [choice.finish_reason for chunk in chunks for choice in chunk.choices]
+    assert reasons[-1] == "length" and not any(reasons[:-1])
+    assert chunks[-1].choices == [] and chunks[-1].usage == whole.usage
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(client, model):
+    text = ask(client, model).choices[0].message.content
+    stop = text[5:12]
+    answer = ask(client, model, stop=[stop]).choices[0]
+    assert answer.finish_reason == "stop"
+    assert answer.message.content == text[: text.index(stop)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"temperature": 9}, "invalid_value"),
+        ({"max_tokens": 0}, "invalid_value"),
+        ({"response_format": {"type": "json_object"}}, "unsupported_parameter"),
+        ({"text": "word " * 5000}, "context_length_exceeded"),
+        ({"text": ""}, "invalid_value"),
+        ({"text": "word " * 5000, "stream": True}, "context_length_exceeded"),
+    ],
+)
+def test_a_bad_request_is_a_bad_request_error(client, model, settings, code):
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, model, **settings)
+    assert caught.value.code == code
+    assert caught.value.type == "invalid_request_error"
+
+
+def test_a_path_that_is_not_there_is_a_not_found_error(client, model):
+    with pytest.raises(openai.NotFoundError):
+        client.embeddings.create(model=model, input="x", encoding_format="float")
+
+
+def test_closing_a_stream_frees_its_slot(client, model, url):
+    stream = ask(client, model, stream=True, max_tokens=1900)
+    for chunk in stream:
+        if chunk.choices[0].delta.content:
+            break
+    assert busy_slots(url)
+    stream.close()
+    wait_until(lambda: not busy_slots(url))
+    assert ask(client, model, max_tokens=1).usage.completion_tokens == 1
+
+
+def test_the_stop_button_ends_a_stream_cleanly(client, model, url):
+    extra = {"cancel_id": "from the SDK"}
+    stream = ask(client, model, stream=True, max_tokens=1900, extra_body=extra)
+    reasons = []
+    for chunk in stream:
+        choice = chunk.choices[0]
+        if choice.delta.content and extra:
+            body, extra = json.dumps(extra).encode(), None
+            request = urllib.request.Request(f"{url}/api/inference/cancel", body)
+            with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:
+                assert json.load(answer) == {"cancelled": 1}
+        reasons.append(choice.finish_reason)
+    assert reasons[-1] == "stop"
+    wait_until(lambda: not busy_slots(url))
