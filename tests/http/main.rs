@@ -1,0 +1,13 @@
+//! The server as clients meet it: real requests over TCP, a real model.
+//!
+//! Nothing here measures time: limits on waiting only tell a hang from a slow machine.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod cancel;
+mod control;
+mod queue;
+mod slow_reader;
+mod stream;

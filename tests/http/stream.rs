@@ -1,0 +1,137 @@
+//! Streams and whole answers: frames, reasons, counts, repeatability.
+
+use serde_json::{Value, json};
+
+use crate::common::server::{Setup, TestServer, chat, with};
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[tokio::test]
+async fn frames_come_in_order_and_usage_only_where_it_is_wanted() {
+    let server = TestServer::start();
+    let streamed = with(server.long(8), json!({"stream_options": null}));
+    let plain = server.chat(&streamed).await.answer().await;
+    assert!(plain.usage.is_none(), "under /v1 usage is asked for");
+    assert!(plain.pieces > 0 && !plain.text.is_empty() && plain.id.starts_with("chatcmpl-"));
+    let asked = server.chat(&server.long(8)).await.answer().await;
+    assert_eq!(asked.tokens("completion_tokens"), 8);
+    let total = asked.tokens("prompt_tokens") + asked.tokens("completion_tokens");
+    assert_eq!(asked.tokens("total_tokens"), total);
+    let studio = server
+        .events("/api/inference/chat/completions", &streamed)
+        .await
+        .answer()
+        .await;
+    assert!(studio.usage.is_some(), "under /api it comes by itself");
+    assert_ne!(asked.id, plain.id);
+}
+
+#[tokio::test]
+async fn the_finish_reason_says_why_an_answer_ended() {
+    let server = TestServer::start();
+    let check = async |body: Value, reason: &str| {
+        let answer = server.chat(&body).await.answer().await;
+        assert_eq!(answer.reason, reason, "{}", answer.text);
+        let whole = server
+            .post(
+                CHAT,
+                &with(body, json!({"stream": false, "stream_options": null})),
+            )
+            .await;
+        assert_eq!(whole.json()["choices"][0]["finish_reason"], reason);
+        answer
+    };
+    let counted = check(server.long(12), "length").await;
+    assert_eq!(counted.tokens("completion_tokens"), 12);
+    let whole_turn = with(
+        chat("Write one short sentence about cats.", 200),
+        json!({"stream": true, "stream_options": {"include_usage": true}}),
+    );
+    let ended = check(whole_turn.clone(), "stop").await;
+    assert!(ended.tokens("completion_tokens") < 200);
+
+    // Stop strings taken from what the model says: within a token, and across several.
+    let text: Vec<char> = ended.text.chars().collect();
+    for (from, to) in [(3, 4), (5, 17)] {
+        let stop: String = text[from..to.min(text.len())].iter().collect();
+        let stopped = check(
+            with(whole_turn.clone(), json!({"stop": [stop, "never said"]})),
+            "stop",
+        )
+        .await;
+        let (before, _) = ended.text.split_once(&stop).expect("it is in the text");
+        assert_eq!(stopped.text, before, "the text ends before {stop:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_and_a_whole_one_are_the_same() {
+    let server = TestServer::start();
+    let body = server.long(16);
+    let whole_body = with(
+        body.clone(),
+        json!({"stream": false, "stream_options": null}),
+    );
+    // The first one computes the prompt; from then on both find the same prefix cached.
+    server.post(CHAT, &whole_body).await;
+    let whole = server.post(CHAT, &whole_body).await.json();
+    let streamed = server.chat(&body).await.answer().await;
+    assert_eq!(whole["object"], "chat.completion");
+    assert_eq!(
+        whole["choices"][0]["message"],
+        json!({"role": "assistant", "content": streamed.text})
+    );
+    assert_eq!(whole["usage"], streamed.usage.expect("usage"));
+}
+
+#[tokio::test]
+async fn a_seed_repeats_an_answer() {
+    let server = TestServer::start();
+    let seeded = |seed: u64| {
+        with(
+            server.long(24),
+            json!({"temperature": 1, "top_k": 50, "seed": seed}),
+        )
+    };
+    server.chat(&seeded(1)).await.answer().await;
+    let one = server.chat(&seeded(1)).await.answer().await;
+    let again = server.chat(&seeded(1)).await.answer().await;
+    let other = server.chat(&seeded(2)).await.answer().await;
+    assert_eq!(one.text, again.text);
+    assert_ne!(one.text, other.text);
+}
+
+#[tokio::test]
+async fn without_max_tokens_the_context_is_the_bound() {
+    let mut setup = Setup::default();
+    setup.config.load.context = 256;
+    let server = TestServer::with(setup);
+    let body = with(server.long(1), json!({"max_tokens": null}));
+    let answer = server.chat(&body).await.answer().await;
+    let context = server.get("/v1/status").await.json()["context_length"].as_u64();
+    assert_eq!(answer.reason, "length");
+    assert_eq!(Some(answer.tokens("total_tokens")), context);
+}
+
+#[tokio::test]
+async fn the_second_turn_computes_only_what_is_new() {
+    let server = TestServer::start();
+    let first = server.chat(&server.long(64)).await.answer().await;
+    let mut second = server.long(4);
+    second["messages"] = json!([
+        {"role": "user", "content": "Tell a long story."},
+        {"role": "assistant", "content": first.text},
+        {"role": "user", "content": "And then?"},
+    ]);
+    let answer = server.chat(&second).await.answer().await;
+    let cached =
+        answer.usage.as_ref().expect("usage")["prompt_tokens_details"]["cached_tokens"].as_u64();
+    let cached = cached.expect("a number");
+    // The last token that was drawn is not computed, and text may be tokenised anew around it.
+    assert!(
+        cached + 4 >= first.tokens("total_tokens"),
+        "{cached} cached of {:?}",
+        first.usage
+    );
+    assert!(cached < answer.tokens("prompt_tokens"));
+}
