@@ -184,11 +184,24 @@ impl DecodeThread {
         }
     }
 
+    /// Frees a run's sequence, also in what `/slots` shows, before anybody is told that the run is over:
+    /// a client that has its whole answer may load another model at once.
+    fn vacate(&mut self, run: &Run) {
+        let Some(seq) = run.seq else { return };
+        self.sequences.release(seq);
+        let mut slots = self
+            .shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get_mut(seq.0 as usize) {
+            slot.run = None;
+        }
+    }
+
     fn stop_active(&mut self, index: usize) {
         let run = self.active.remove(index);
-        if let Some(seq) = run.seq {
-            self.sequences.release(seq);
-        }
+        self.vacate(&run);
         Self::finish_stopped(run);
     }
 
@@ -393,9 +406,7 @@ impl DecodeThread {
 
     fn finish(&mut self, index: usize, reason: FinishReason) {
         let run = self.active.remove(index);
-        if let Some(seq) = run.seq {
-            self.sequences.release(seq);
-        }
+        self.vacate(&run);
         EngineMetrics::finished(reason.as_openai());
         run.finish(reason);
     }

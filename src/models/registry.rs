@@ -207,6 +207,10 @@ impl ModelRegistry {
             {
                 return Ok((current, true));
             }
+            if let Some(source) = &options.chat_template {
+                // One that cannot be read must not cost the model that is loaded.
+                ChatTemplate::new(source, SpecialTokens::default(), Vec::new())?;
+            }
             self.make_way(&current, &file, force, flag)?;
         }
         let loaded = Arc::new(build(file, options, flag, &progress)?);
