@@ -1,6 +1,6 @@
 //! The bare decode loop: no HTTP, no queue, no text. What the server's single stream is measured against.
 //!
-//! Usage: decode_loop MODEL.gguf PROMPT N_TOKENS THREADS [ROUNDS]
+//! Usage: `decode_loop MODEL.gguf PROMPT N_TOKENS THREADS [ROUNDS]`
 //!
 //! Prints one line a round: the milliseconds between the first and the last of `N_TOKENS` greedy tokens.
 
