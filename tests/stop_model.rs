@@ -37,7 +37,11 @@ mod flag {
     }
 }
 
-#[expect(dead_code, reason = "the model uses a part of the registry")]
+#[expect(
+    dead_code,
+    clippy::struct_field_names,
+    reason = "the model uses a part of a module that is public where it belongs"
+)]
 #[path = "../src/stop/registry.rs"]
 mod registry;
 
