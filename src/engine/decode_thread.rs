@@ -102,6 +102,7 @@ impl DecodeThread {
             }
         }
         self.shared.waiting.store(0, Ordering::Release);
+        self.shared.running.store(0, Ordering::Release);
         self.publish();
     }
 
@@ -188,6 +189,7 @@ impl DecodeThread {
     /// a client that has its whole answer may load another model at once.
     fn vacate(&mut self, run: &Run) {
         let Some(seq) = run.seq else { return };
+        self.shared.running.fetch_sub(1, Ordering::AcqRel);
         self.sequences.release(seq);
         let mut slots = self
             .shared
@@ -222,12 +224,18 @@ impl DecodeThread {
             let Some(mut run) = self.waiting.pop_front() else {
                 break;
             };
-            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             if !run.flag.begin() {
+                self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
                 Self::finish_stopped(run);
                 continue;
             }
+            self.shared.running.fetch_add(1, Ordering::AcqRel);
+            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             let Some(assignment) = self.sequences.assign(&run.tokens, run.namespace) else {
+                self.shared.running.fetch_sub(1, Ordering::AcqRel);
+                run.fail(
+                    "no sequence is free, although one should be; send the request again".into(),
+                );
                 break;
             };
             match self.restore(assignment) {
@@ -244,6 +252,7 @@ impl DecodeThread {
                 Err(error) => {
                     self.sequences.set_tokens(assignment.seq, &[]);
                     self.sequences.release(assignment.seq);
+                    self.shared.running.fetch_sub(1, Ordering::AcqRel);
                     run.fail(error.to_string());
                 }
             }
@@ -443,8 +452,8 @@ impl DecodeThread {
                     tracing::error!(%error, "a sequence could not be cleared");
                 }
                 self.sequences.set_tokens(seq, &[]);
-                self.sequences.release(seq);
             }
+            self.vacate(&run);
             EngineMetrics::finished("error");
             run.fail(message.to_owned());
         }

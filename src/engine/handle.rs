@@ -58,6 +58,9 @@ impl Default for EngineParams {
 pub(super) struct Shared {
     /// Accepted runs that have no sequence yet.
     pub(super) waiting: AtomicUsize,
+    /// Runs that have one. A run that is admitted counts here before it stops counting as waiting, so
+    /// that it never counts nowhere.
+    pub(super) running: AtomicUsize,
     /// Set once: no run is accepted any more, whatever is computed is aborted, and the thread ends.
     closing: OnceLock<StopCause>,
     pub(super) slots: Mutex<Vec<SlotView>>,
@@ -141,6 +144,7 @@ impl Engine {
         let n_ctx = context.n_ctx_seq() as usize;
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
             closing: OnceLock::new(),
             slots: Mutex::new(vec![SlotView::default(); context.n_seq_max() as usize]),
         });
@@ -195,6 +199,12 @@ impl Engine {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.waiting.load(Ordering::Acquire)
+    }
+
+    /// Runs that compute or wait.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.waiting() + self.shared.running.load(Ordering::Acquire)
     }
 
     /// False once the decode thread has ended, or is about to.
@@ -264,7 +274,9 @@ impl Engine {
     fn take_queue_place(&self) -> Result<(), SubmitError> {
         // Runs that a free sequence will take at once pass through the queue too, so the bound counts
         // them in addition.
-        let limit = self.params.max_queue + self.params.parallel as usize;
+        let running = self.shared.running.load(Ordering::Acquire);
+        let free = (self.params.parallel as usize).saturating_sub(running);
+        let limit = self.params.max_queue + free;
         let taken =
             self.shared
                 .waiting

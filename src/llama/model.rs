@@ -18,6 +18,8 @@ pub struct ModelParams {
     pub n_gpu_layers: i32,
     /// Map the file instead of reading it.
     pub use_mmap: bool,
+    /// Read everything but the weights: tells whether llama.cpp knows the model, without its memory.
+    pub without_weights: bool,
 }
 
 impl Default for ModelParams {
@@ -25,6 +27,7 @@ impl Default for ModelParams {
         Self {
             n_gpu_layers: -1,
             use_mmap: true,
+            without_weights: false,
         }
     }
 }
@@ -79,7 +82,8 @@ impl Model {
         // SAFETY: a plain getter of default values.
         let mut native = unsafe { sys::llama_model_default_params() };
         native.n_gpu_layers = params.n_gpu_layers;
-        native.load_mode = if params.use_mmap {
+        native.no_alloc = params.without_weights;
+        native.load_mode = if params.use_mmap && !params.without_weights {
             sys::LLAMA_LOAD_MODE_MMAP
         } else {
             sys::LLAMA_LOAD_MODE_NONE

@@ -230,13 +230,7 @@ impl ModelRegistry {
         force: bool,
         flag: &StopFlag,
     ) -> Result<(), LoadError> {
-        let running = current.engine.waiting()
-            + current
-                .engine
-                .slots()
-                .iter()
-                .filter(|slot| slot.run.is_some())
-                .count();
+        let running = current.engine.busy();
         if running > 0 && !force {
             return Err(LoadError::InUse {
                 model: current.file.display_name.clone(),
@@ -244,6 +238,14 @@ impl ModelRegistry {
             });
         }
         GgufHeader::read(&file.path)?;
+        // llama.cpp may still refuse what the header check permits (an architecture it does not know).
+        let params = ModelParams {
+            without_weights: true,
+            ..ModelParams::default()
+        };
+        Model::load(Backend::init()?, &file.path, &params, &mut |_| {
+            !flag.is_set()
+        })?;
         if flag.is_set() {
             return Err(LoadError::Stopped);
         }

@@ -109,9 +109,9 @@ async fn refuse(stream: TcpStream) {
 
 async fn wait_until_idle(models: &ModelRegistry) {
     let busy = || {
-        models.current().is_some_and(|model| {
-            model.engine.waiting() > 0 || model.engine.slots().iter().any(|slot| slot.run.is_some())
-        })
+        models
+            .current()
+            .is_some_and(|model| model.engine.busy() > 0)
     };
     while busy() {
         tokio::time::sleep(Duration::from_millis(20)).await;

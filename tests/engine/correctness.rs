@@ -97,7 +97,7 @@ fn an_answer_ends_at_its_limit_at_a_stop_string_and_at_the_context() {
 
     let mut request = endless(&model, "One two three", 60);
     let mid = limited.text.len() / 2;
-    let cut = (mid..)
+    let cut = (mid..=limited.text.len())
         .find(|&at| limited.text.is_char_boundary(at))
         .unwrap();
     request.stop = vec![limited.text[cut..].to_owned()];

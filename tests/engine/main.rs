@@ -1,6 +1,8 @@
 //! The engine on real models, through the library's public API.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod correctness;
+mod models;
 mod replay;
 mod soak;
 mod stop;

@@ -49,9 +49,9 @@ pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[
     let mut row = batch.len() - 1;
     for &token in output {
         let mut logits = context.logits(row).unwrap().to_vec();
-        banned
-            .iter()
-            .for_each(|banned| logits[banned.index()] = f32::NEG_INFINITY);
+        for token in banned {
+            logits[token.index()] = f32::NEG_INFINITY;
+        }
         let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let gap = best - logits[token.index()];
         fit.argmax += usize::from(gap == 0.0);

@@ -11,7 +11,7 @@ use super::tiny;
 const RUNS: usize = 10_000;
 const CLIENTS: usize = 6;
 
-/// RssAnon + VmSwap of this process, in KiB.
+/// `RssAnon` + `VmSwap` of this process, in KiB.
 fn private_memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let field = |name: &str| -> u64 {

@@ -9,7 +9,7 @@ use rein::{
     Delta, GenerateRequest, Generation, LoadOptions, LocalModel, Prompt, SamplingParams, Summary,
 };
 
-/// SmolLM2-135M-Instruct, Q4_1.
+/// SmolLM2-135M-Instruct, `Q4_1`.
 pub const SMOLLM: &str = "SmolLM2-135M-Instruct-Q4_1.gguf";
 /// gemma-3-270m, `Q4_K_M`: sliding window, 262k vocabulary, no chat template.
 pub const GEMMA: &str = "gemma-3-270m-Q4_K_M.gguf";

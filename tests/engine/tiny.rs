@@ -35,15 +35,16 @@ pub fn write(source: &Path, target: &Path) {
         out.extend_from_slice(&4u32.to_le_bytes());
         out.extend_from_slice(&value.to_le_bytes());
     }
-    tokenizer
-        .iter()
-        .for_each(|entry| out.extend_from_slice(entry));
+    for entry in &tokenizer {
+        out.extend_from_slice(entry);
+    }
     let mut offset = 0u64;
     for (name, dims) in &tensors {
         push_string(&mut out, name);
         out.extend_from_slice(&(dims.len() as u32).to_le_bytes());
-        dims.iter()
-            .for_each(|dim| out.extend_from_slice(&(*dim as u64).to_le_bytes()));
+        for dim in dims {
+            out.extend_from_slice(&(*dim as u64).to_le_bytes());
+        }
         out.extend_from_slice(&0u32.to_le_bytes()); // F32
         out.extend_from_slice(&offset.to_le_bytes());
         offset += 4 * dims.iter().product::<usize>() as u64;
