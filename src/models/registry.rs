@@ -124,6 +124,11 @@ struct LoadingGuard<'a>(&'a ModelRegistry);
 impl Drop for LoadingGuard<'_> {
     fn drop(&mut self) {
         if let Some(loading) = self.0.loading().take() {
+            if let (Some(cause), Some(set)) = (loading.flag.cause(), loading.flag.set_at()) {
+                let labels = [("phase", "load"), ("cause", cause.as_str())];
+                metrics::histogram!("rein_stop_latency_seconds", &labels)
+                    .record(set.elapsed().as_secs_f64());
+            }
             loading.flag.release();
         }
     }

@@ -68,6 +68,7 @@ impl Fit {
     /// The bounds of SPECIFICATION.md: batch shapes move logits a little, so greedy texts may part ways
     /// where two tokens are nearly equal, and nowhere else.
     pub fn assert_good(&self) {
+        println!("{self:?}");
         assert!(self.argmax * 100 >= self.total * 97, "{self:?}");
         assert!(self.worst_gap <= 2.0, "{self:?}");
     }
