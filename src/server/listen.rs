@@ -17,7 +17,7 @@ use crate::models::ModelRegistry;
 
 /// A client gets this long for its request head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request head; more is answered 431.
+/// Bytes of a request head; more is answered 431. hyper looks after each read, so up to twice that may pass.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Headers of a request; more is answered 431.
 const MAX_HEADERS: usize = 128;

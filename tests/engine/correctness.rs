@@ -4,7 +4,7 @@ use rein::generation::tokenize;
 use rein::{FinishReason, Prompt};
 
 use super::replay::replay;
-use super::support::{GEMMA, SMOLLM, endless, finish, greedy, load, words};
+use super::support::{GEMMA, SMOLLM, endless, ends, finish, greedy, load, words};
 
 #[test]
 fn a_greedy_answer_is_the_models_own_argmax() {
@@ -15,12 +15,7 @@ fn a_greedy_answer_is_the_models_own_argmax() {
         let answer = finish(model.generate(endless(&model, prompt.clone(), 48)).unwrap());
         assert_eq!(answer.tokens.len(), 48);
         let prompt = tokenize(model.loaded(), &Prompt::Text(prompt)).unwrap();
-        let banned: Vec<_> = endless(&model, "", 1)
-            .sampling
-            .logit_bias
-            .into_iter()
-            .map(|(token, _)| token)
-            .collect();
+        let banned = ends(&model);
         replay(&model, &prompt, &answer.tokens, &banned).assert_good();
     }
 }
@@ -42,12 +37,7 @@ fn a_continued_conversation_reuses_its_prefix_and_stays_right() {
             "{name}: {usage:?}"
         );
         let prompt = tokenize(model.loaded(), &Prompt::Text(second_prompt)).unwrap();
-        let banned: Vec<_> = endless(&model, "", 1)
-            .sampling
-            .logit_bias
-            .into_iter()
-            .map(|(token, _)| token)
-            .collect();
+        let banned = ends(&model);
         replay(&model, &prompt, &second.tokens, &banned).assert_good();
     }
 }
@@ -76,12 +66,7 @@ fn a_prefix_copied_from_a_running_run_gives_the_same_answer() {
         answer.summary.usage
     );
     let prompt = tokenize(model.loaded(), &Prompt::Text(prompt)).unwrap();
-    let banned: Vec<_> = endless(&model, "", 1)
-        .sampling
-        .logit_bias
-        .into_iter()
-        .map(|(token, _)| token)
-        .collect();
+    let banned = ends(&model);
     replay(&model, &prompt, &answer.tokens, &banned).assert_good();
     drop(long);
 }

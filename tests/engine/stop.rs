@@ -8,7 +8,7 @@ use rein::{
 
 use super::replay::replay;
 use super::support::{
-    GEMMA, SMOLLM, endless, finish, greedy, is_idle, load, model_file, wait_until, words,
+    GEMMA, SMOLLM, endless, ends, finish, greedy, is_idle, load, model_file, wait_until, words,
 };
 
 /// Waits until the run has computed something of its prompt, but not all.
@@ -130,8 +130,7 @@ fn stops_beside_others_lose_repeat_and_garble_nothing() {
             wait_until("the victim is let go of", || flag.is_released());
         }
         assert!(seed > 3, "too few victims to mean anything: {seed}");
-        let bias = endless(&model, "", 1).sampling.logit_bias;
-        let banned: Vec<_> = bias.into_iter().map(|(token, _)| token).collect();
+        let banned = ends(&model);
         for (prompt, reader) in prompts.into_iter().zip(readers) {
             let answer = reader.join().unwrap();
             assert_eq!(answer.summary.reason, FinishReason::Length);

@@ -44,14 +44,20 @@ pub fn greedy(prompt: impl Into<String>, max_tokens: u32) -> GenerateRequest {
     }
 }
 
+/// The tokens that end an answer.
+pub fn ends(model: &LocalModel) -> Vec<Token> {
+    let vocab = model.loaded().engine.model().vocab();
+    (0..vocab.len() as i32)
+        .map(Token)
+        .filter(|&token| vocab.is_end_of_generation(token))
+        .collect()
+}
+
 /// A request that goes on until its token limit: the tokens that end an answer are banned.
 pub fn endless(model: &LocalModel, prompt: impl Into<String>, max_tokens: u32) -> GenerateRequest {
-    let vocab = model.loaded().engine.model().vocab();
-    let ends = (0..vocab.len() as i32)
-        .map(Token)
-        .filter(|&token| vocab.is_end_of_generation(token));
     let mut request = greedy(prompt, max_tokens);
-    request.sampling.logit_bias = ends.map(|token| (token, f32::NEG_INFINITY)).collect();
+    let banned = ends(model).into_iter();
+    request.sampling.logit_bias = banned.map(|token| (token, f32::NEG_INFINITY)).collect();
     request
 }
 
