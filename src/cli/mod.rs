@@ -6,6 +6,7 @@ mod run;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|_| EnvFilter::new("warn,rein=info")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     let result = match cli.command {
         Command::Serve(args) => serve::serve(args),
