@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Backend::init()?,
         Path::new(path),
         &ModelParams::default(),
-        &mut |_| true,
+        &mut |_| {},
+        &|| false,
     )?;
     // The shape that the server has in the same comparison.
     let params = ContextParams {
@@ -31,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         n_batch: 512,
         n_threads: threads.parse()?,
     };
-    let mut context = Context::new(&model, &params)?;
+    let mut context = Context::new(&model, &params, &|| false)?;
     for _ in 0..rounds {
         let milliseconds = round(&model, &mut context, prompt, n_tokens.parse()?)?;
         println!("{milliseconds:.3}");

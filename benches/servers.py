@@ -26,6 +26,7 @@ class Settings:
     parallel: int = 4
     threads: int = 2
     extra: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def free_port() -> int:
@@ -59,7 +60,8 @@ class Server:
 
     async def __aenter__(self) -> "Server":
         began = time.perf_counter()
-        self._process = subprocess.Popen(self.command(), stdout=self._log, stderr=self._log)
+        env = {**os.environ, **self.settings.environment}
+        self._process = subprocess.Popen(self.command(), stdout=self._log, stderr=self._log, env=env)
         try:
             while not await self._is_ready():
                 if self._process.poll() is not None:
@@ -87,6 +89,14 @@ class Server:
 
     async def settle(self) -> None:
         await cpu.settle(self.pid)
+
+    def log_from(self, offset: int) -> str:
+        """What was logged after that many bytes."""
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size - offset, offset).decode(errors="replace")
+
+    def log_size(self) -> int:
+        return os.fstat(self._log.fileno()).st_size
 
     def log_tail(self, size: int = 3000) -> str:
         # Not read(): the position is shared with the process that writes.

@@ -5,7 +5,9 @@ connection at a chosen moment; a general client buffers and pools.
 """
 
 import asyncio
+import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -90,6 +92,12 @@ class Connection:
         except json.JSONDecodeError:
             return text
 
+    def close(self) -> None:
+        """Closes before it returns; `drop` does so in the next turn of the event loop."""
+        with contextlib.suppress(OSError):
+            self._writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        self.drop()
+
     def drop(self) -> None:
         """Closes at once, as a client does that goes away."""
         self._writer.transport.abort()
@@ -165,11 +173,13 @@ class ChatStream:
         await self._reading
         return self.answer
 
-    async def drop(self) -> None:
-        """Closes the connection at once and forgets the rest."""
-        self._connection.drop()
+    async def drop(self) -> float:
+        """Closes the connection at once and forgets the rest. Returns `time.time()` just before."""
+        closed = time.time()
+        self._connection.close()
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
+        return closed
 
     async def _read(self) -> None:
         await self._connection.head()

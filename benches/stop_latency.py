@@ -5,12 +5,11 @@ Phases: queued, prefill (a 6,000-token prompt), decode: each with 3 other runs a
 second model, alone, because a load takes the place of the model that runs would use. Each is stopped
 by POST /api/inference/cancel and by closing the connection.
 
-Two figures for each:
-  outside  cancel: from sending the POST to its answer, which rein gives once the engine has let go.
-           disconnect: from the close until /slots shows only the others at work (nothing shows this
-           for a queued run). load: from the stop until the process's CPU time no longer grows.
-  metric   rein_stop_latency_seconds{phase,cause} of GET /metrics: from the stop flag to the end of
-           the last decode that contained the run.
+The latency is exact: from just before the stop leaves this process (the cancel is sent on a connection that
+stands already; the disconnect shuts the stream's own) to the end of the last computing for that run,
+which rein logs in microseconds of the same clock (REIN_LOG=rein::stop=debug). "beyond its step" is that without
+the length of the decode that was running: what a decode in flight cannot explain. "answered" is the time until
+the cancel's own answer.
 
 The other runs must end with their full count of tokens; their texts are saved with the figures, so
 that they can be replayed through the model. The exit code is 1 where one fell short or a stop failed.
@@ -21,14 +20,13 @@ Example: benches/stop_latency.py --rein target/release/rein --model smollm2.gguf
 import argparse
 import asyncio
 import random
+import re
 import sys
 import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-import cpu
-import prometheus
 import prompts
 import report
 import sse
@@ -37,10 +35,13 @@ from servers import Rein, Settings
 
 CAUSES = ("cancel", "disconnect")
 RUN_PHASES = ("queued", "prefill", "decode")
-METRIC = "rein_stop_latency_seconds"
-METRIC_CAUSE = {"cancel": "user", "disconnect": "disconnect"}
+LOGGED_CAUSE = {"cancel": "user", "disconnect": "disconnect"}
+LOG = {"REIN_LOG": "warn,rein::stop=debug"}
 OTHERS = 3
 LET_GO_SECONDS = 5.0
+
+
+FIELD = re.compile(r'(\w+)="?([\w.]+)"?')
 
 
 @dataclass
@@ -50,36 +51,51 @@ class Row:
     phase: str
     cause: str
     tries: int
-    outside_ms: list[float] = field(default_factory=list)
+    latency_ms: list[float] = field(default_factory=list)
+    beyond_step_ms: list[float] = field(default_factory=list)
+    answered_ms: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    metric: prometheus.Latency = field(default_factory=prometheus.Latency)
 
     def cells(self) -> list[str]:
-        outside = [report.figure(report.percentile(self.outside_ms, share)) if self.outside_ms else "-"
-                   for share in (0.5, 0.99, 1.0)]
-        inside = []
-        for share in (0.5, 0.99):
-            seconds = self.metric.quantile(share)
-            mark = "≤ " if self.metric.buckets else ""
-            inside.append("-" if seconds is None else mark + report.figure(seconds * 1000))
-        count = f"{self.metric.count:.0f}" if self.metric.count else "-"
-        return [self.phase, self.cause, str(self.tries), *outside, count, *inside, str(len(self.failures))]
+        def figures(values: list[float], *shares: float) -> list[str]:
+            return [report.figure(report.percentile(values, share)) if values else "-" for share in shares]
+
+        return [self.phase, self.cause, str(self.tries), *figures(self.latency_ms, 0.5, 0.99, 1.0),
+                *figures(self.beyond_step_ms, 0.99, 1.0), *figures(self.answered_ms, 0.5, 0.99), str(len(self.failures))]
 
     def as_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "metric": self.metric.__dict__}
+        return dict(self.__dict__)
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-async def metric_now(server: Rein, phase: str, cause: str) -> prometheus.Latency:
-    """Zero where the server serves no metrics."""
-    try:
-        page = await server.call("GET", "/metrics")
-    except sse.HttpError:
-        return prometheus.Latency()
-    return prometheus.latency(str(page), METRIC, phase=phase, cause=METRIC_CAUSE[cause])
+class StopLog:
+    """The stops that rein has logged since this was made."""
+
+    def __init__(self, server: Rein, row: Row) -> None:
+        self._server, self._row = server, row
+        self._offset = server.log_size()
+
+    async def take(self, left: float) -> None:
+        """Adds the one stop that was asked for at `left` (`time.time()`) to the row."""
+        for record in await self._records():
+            if record["phase"] == self._row.phase and record["cause"] == LOGGED_CAUSE[self._row.cause]:
+                idle = int(record["idle_unix_us"]) / 1e6
+                self._row.latency_ms.append(1000 * (idle - left))
+                self._row.beyond_step_ms.append(1000 * (idle - left) - int(record["step_us"]) / 1000)
+                return
+            raise RuntimeError(f"stopped in the phase {record['phase']} by {record['cause']}")
+
+    async def _records(self) -> list[dict[str, str]]:
+        until = time.perf_counter() + LET_GO_SECONDS
+        while time.perf_counter() < until:
+            lines = self._server.log_from(self._offset).splitlines()
+            if records := [dict(FIELD.findall(line)) for line in lines if "rein::stop" in line]:
+                return records
+            await asyncio.sleep(0.01)
+        raise RuntimeError("the stop was not logged")
 
 
 class Victim:
@@ -106,33 +122,25 @@ class Victim:
             if self._stream.answer.arrivals:
                 raise RuntimeError(f"the run had left the phase {self._phase} before the stop")
 
-    async def cancel(self) -> float:
-        """Seconds from sending the cancel to its answer."""
-        began = time.perf_counter()
-        count = await self._server.cancel(self._cancel_id)
-        taken = time.perf_counter() - began
-        if count != 1:
-            raise RuntimeError(f"the cancel answered {count} instead of 1")
-        answer = await asyncio.wait_for(self._stream.finish(), LET_GO_SECONDS)
-        if answer.finish_reason != "stop":
-            raise RuntimeError(f"the stopped stream ended with {answer.finish_reason}")
-        return taken
-
-    async def disconnect(self, others: int) -> float | None:
-        """Seconds from the close until no more than the others are at work; None while queued."""
-        began = time.perf_counter()
-        await self._stream.drop()
-        if self._phase == "queued":
-            return None
-        slots = await sse.Connection.open(self._server.host, self._server.port)
+    async def cancel(self, row: Row) -> float:
+        """Stops by cancel_id; returns `time.time()` just before."""
+        connection = await sse.Connection.open(self._server.host, self._server.port)
         try:
-            while time.perf_counter() - began < LET_GO_SECONDS:
-                listing = await slots.ask("GET", "/slots")
-                if sum(bool(slot["is_processing"]) for slot in listing) <= others:
-                    return time.perf_counter() - began
+            left = time.time()
+            answer = await connection.ask("POST", "/api/inference/cancel", {"cancel_id": self._cancel_id})
+            row.answered_ms.append(1000 * (time.time() - left))
         finally:
-            slots.drop()
-        raise RuntimeError(f"the run was still at work {LET_GO_SECONDS:.0f} s after the close")
+            connection.drop()
+        if answer["cancelled"] != 1:
+            raise RuntimeError(f"the cancel answered {answer['cancelled']} instead of 1")
+        ended = await asyncio.wait_for(self._stream.finish(), LET_GO_SECONDS)
+        if ended.finish_reason != "stop":
+            raise RuntimeError(f"the stopped stream ended with {ended.finish_reason}")
+        return left
+
+    async def disconnect(self) -> float:
+        """Closes the connection; returns `time.time()` just before."""
+        return await self._stream.drop()
 
     async def end(self) -> None:
         if self._stream:
@@ -145,9 +153,8 @@ async def try_run(server: Rein, others: Others, row: Row, chance: random.Random)
     victim = Victim(server, row.phase, chance)
     try:
         await victim.reach()
-        taken = await (victim.cancel() if row.cause == "cancel" else victim.disconnect(others.count))
-        if taken is not None:
-            row.outside_ms.append(1000 * taken)
+        log = StopLog(server, row)
+        await log.take(await (victim.cancel(row) if row.cause == "cancel" else victim.disconnect()))
     except (RuntimeError, OSError, EOFError, TimeoutError, sse.HttpError) as error:
         row.failures.append(str(error))
     finally:
@@ -163,10 +170,8 @@ async def run_phase(binary: str, settings: Settings, phase: str, tries: int) -> 
         try:
             for row in rows:
                 chance = random.Random(f"{phase} {row.cause}")
-                before = await metric_now(server, phase, row.cause)
                 for _ in range(row.tries):
                     await try_run(server, others, row, chance)
-                row.metric = (await metric_now(server, phase, row.cause)).since(before)
                 say(f"{phase} by {row.cause}: {tries - len(row.failures)} of {tries} stops")
             return rows, await others.finish()
         finally:
@@ -177,26 +182,19 @@ async def try_load(server: Rein, row: Row, model: str, usual: float, chance: ran
     """One stop of a load, somewhere in the part of it that comes before the end."""
     cancel_id = str(uuid.UUID(int=chance.getrandbits(128)))
     connection = await sse.Connection.open(server.host, server.port)
-    clock = cpu.CpuClock(server.pid)
-    watch = None
+    log = StopLog(server, row)
     try:
         await connection.send("POST", "/api/inference/load", {"model_path": model, "cancel_id": cancel_id})
-        await asyncio.sleep(chance.uniform(0.0, 0.7 * usual))
-        began = time.perf_counter()
-        watch = asyncio.create_task(asyncio.to_thread(cpu.last_growth, clock, began))
+        await asyncio.sleep(chance.uniform(0.0, 0.8 * usual))
+        left = time.time()
         if row.cause == "cancel":
             await server.cancel(cancel_id)
-            await connection.head()
-            if connection.status == 200:
-                row.failures.append("the load came to its end")
+            row.answered_ms.append(1000 * (time.time() - left))
         else:
-            connection.drop()
-        row.outside_ms.append(1000 * await watch)
+            connection.close()
+        await log.take(left)
     finally:
-        if watch:
-            await asyncio.gather(watch, return_exceptions=True)
         connection.drop()
-        clock.close()
 
 
 async def load_phase(binary: str, settings: Settings, model: str, tries: int) -> list[Row]:
@@ -214,15 +212,15 @@ async def load_phase(binary: str, settings: Settings, model: str, tries: int) ->
                     await server.call("POST", "/api/inference/unload", {"model_path": model})
                     await server.settle()
                     await try_load(server, row, model, usual, chance)
-                except (OSError, EOFError, TimeoutError, sse.HttpError) as error:
+                except (RuntimeError, OSError, EOFError, TimeoutError, sse.HttpError) as error:
                     row.failures.append(str(error))
             say(f"load by {row.cause}: {tries - len(row.failures)} of {tries} stops")
     return rows
 
 
 def table(rows: list[Row]) -> str:
-    head = ["phase", "by", "tries", "outside p50 ms", "p99 ms", "max ms",
-            "in the metric", "p50 ms", "p99 ms", "failures"]
+    head = ["phase", "by", "tries", "p50 ms", "p99 ms", "max ms", "beyond its step: p99 ms", "max ms",
+            "answered: p50 ms", "p99 ms", "failures"]
     return report.markdown(head, [row.cells() for row in rows])
 
 
@@ -245,7 +243,7 @@ async def main() -> int:
     for phase in args.phase or (*RUN_PHASES, "load"):
         # One slot more than the others need, but for the phase where the run must wait for one.
         slots = OTHERS if phase == "queued" else OTHERS + 1
-        settings = Settings(args.model, args.ctx_size, slots, args.threads)
+        settings = Settings(args.model, args.ctx_size, slots, args.threads, environment=LOG)
         if phase != "load":
             more, ran = await run_phase(args.rein, settings, phase, args.tries)
             rows += more

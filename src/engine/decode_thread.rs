@@ -19,7 +19,7 @@ use super::planner::{Chunk, Limits, plan};
 use super::prefix::{Assignment, Sequences};
 use super::run::Run;
 use crate::llama::{Batch, Context, DecodeOutcome, LlamaError, SeqId, Token};
-use crate::stop::{StopCause, StopFlag};
+use crate::stop::{StopCause, StopFlag, StopRecord};
 
 /// The state of a decode thread.
 pub(super) struct DecodeThread {
@@ -209,11 +209,13 @@ impl DecodeThread {
 
     fn finish_stopped(run: Run) {
         let cause = run.flag.cause().unwrap_or(StopCause::User);
-        let latency = match (run.flag.set_at(), run.last_computed) {
-            (Some(set), Some(computed)) => computed.saturating_duration_since(set),
-            _ => Duration::ZERO,
-        };
-        EngineMetrics::stopped(run.phase(), cause, latency);
+        StopRecord {
+            phase: run.phase().as_str(),
+            cause,
+            set: run.flag.set_at().unwrap_or_else(Instant::now),
+            last_computing: run.last_decode,
+        }
+        .publish();
         EngineMetrics::finished("stopped");
         run.finish(FinishReason::Stopped(cause));
     }
@@ -315,7 +317,7 @@ impl DecodeThread {
         let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
         let ended = Instant::now();
         for &index in indexes {
-            self.active[index].last_computed = Some(ended);
+            self.active[index].last_decode = Some((started, ended));
         }
         match outcome {
             Ok(DecodeOutcome::Done) => {
@@ -352,7 +354,7 @@ impl DecodeThread {
         let nobody_wants_it = || flag.is_set() || shared.closing().is_some();
         let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
         let ended = Instant::now();
-        run.last_computed = Some(ended);
+        run.last_decode = Some((started, ended));
         match outcome {
             Ok(DecodeOutcome::Done) => {
                 self.cost.learn_chunk(chunk.tokens, ended - started);

@@ -137,10 +137,8 @@ impl Engine {
                 n_batch: params.max_chunk,
                 n_threads: params.threads,
             },
+            &|| flag.is_set(),
         )?;
-        if flag.is_set() {
-            return Err(EngineError::Stopped);
-        }
         let n_ctx = context.n_ctx_seq() as usize;
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),

@@ -1,10 +1,6 @@
 //! The engine's metrics, with handles made once: the decode thread only adds numbers.
 
-use std::time::Duration;
-
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-
-use crate::stop::StopCause;
 
 /// The phase in which a stop found its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +11,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Prefill => "prefill",
@@ -52,12 +48,6 @@ impl EngineMetrics {
             time_to_first_token: histogram!("rein_time_to_first_token_seconds"),
             inter_token_latency: histogram!("rein_inter_token_latency_seconds"),
         }
-    }
-
-    /// A stopped run: from the flag to the end of the last decode that contained it.
-    pub(super) fn stopped(phase: Phase, cause: StopCause, latency: Duration) {
-        histogram!("rein_stop_latency_seconds", "phase" => phase.as_str(), "cause" => cause.as_str())
-            .record(latency.as_secs_f64());
     }
 
     /// A finished run of any kind.

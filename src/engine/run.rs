@@ -50,8 +50,8 @@ pub(super) struct Run {
     pub(super) idle_steps: u32,
     /// Since when the client has not been reading.
     pub(super) parked_since: Option<Instant>,
-    /// When the last decode that contained this run ended.
-    pub(super) last_computed: Option<Instant>,
+    /// Begin and end of the last decode that contained this run.
+    pub(super) last_decode: Option<(Instant, Instant)>,
     sampling: Arc<SamplingParams>,
     n_prompt: usize,
     max_new: usize,
@@ -91,7 +91,7 @@ impl Run {
             sampler: Sampler::new(spec.sampling.clone()),
             idle_steps: 0,
             parked_since: None,
-            last_computed: None,
+            last_decode: None,
             sampling: Arc::new(spec.sampling),
             n_prompt,
             max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),

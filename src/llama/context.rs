@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use llama_cpp_sys_2 as sys;
 
 use super::operation::Operation;
+use super::stop_check::StopCheck;
 use super::threadpool::Threadpool;
 use super::{Batch, LlamaError, Model, SeqId, backend, shim};
 
@@ -88,7 +89,14 @@ impl Context {
     ///
     /// Every sequence has cells of its own (`kv_unified = false`): what other sequences hold then costs
     /// nobody's attention anything, and no run can take another's cells.
-    pub fn new(model: &Model, params: &ContextParams) -> Result<Self, LlamaError> {
+    ///
+    /// `should_stop` is asked all the time, by the calling thread; where it says true, this ends with
+    /// [`LlamaError::LoadStopped`].
+    pub fn new(
+        model: &Model,
+        params: &ContextParams,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Self, LlamaError> {
         // llama.cpp adjusts fields of the model while it makes a context.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
@@ -117,35 +125,54 @@ impl Context {
 
         backend::take_recent_errors();
         let mut ptr = std::ptr::null_mut();
-        {
+        let mut stop = StopCheck::new(should_stop);
+        let status = {
             let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
             shim::call(Operation::NewContext, |err| {
-                // SAFETY: the model is alive, the params outlive the call, and the abort slot is boxed
-                // and dropped after the context.
+                // SAFETY: the model is alive, params and check outlive the call, and the abort slot is
+                // boxed and dropped after the context.
                 unsafe {
-                    shim::rein_context_new(model.as_ptr(), &raw const native, &raw mut ptr, err)
+                    shim::rein_context_new(
+                        model.as_ptr(),
+                        &raw const native,
+                        StopCheck::CALLBACK,
+                        stop.as_data(),
+                        &raw mut ptr,
+                        err,
+                    )
                 }
-            })?;
+            })
+        };
+        let context = NonNull::new(ptr).map(|ptr| {
+            // SAFETY: context and pool are alive, and the pool is freed after the context.
+            unsafe {
+                sys::llama_attach_threadpool(
+                    ptr.as_ptr(),
+                    threadpool.as_ptr(),
+                    threadpool.as_ptr(),
+                );
+            }
+            Self {
+                ptr,
+                abort,
+                n_vocab: model.vocab().len(),
+                n_batch,
+                n_seq_max,
+                // SAFETY: a getter on a live context.
+                n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
+                threadpool,
+                model: model.clone(),
+                not_sync: PhantomData,
+            }
+        });
+        if should_stop() {
+            // Its cells may hold anything: clearing them may have been cut short.
+            return Err(LlamaError::LoadStopped);
         }
-        let ptr = NonNull::new(ptr).ok_or_else(|| LlamaError::Context {
+        status?;
+        context.ok_or_else(|| LlamaError::Context {
             n_ctx: params.n_ctx,
             reason: backend::take_recent_errors(),
-        })?;
-        // SAFETY: context and pool are alive, and the pool is freed after the context.
-        unsafe {
-            sys::llama_attach_threadpool(ptr.as_ptr(), threadpool.as_ptr(), threadpool.as_ptr());
-        }
-        Ok(Self {
-            ptr,
-            abort,
-            n_vocab: model.vocab().len(),
-            n_batch,
-            n_seq_max,
-            // SAFETY: a getter on a live context.
-            n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
-            threadpool,
-            model: model.clone(),
-            not_sync: PhantomData,
         })
     }
 

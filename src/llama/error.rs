@@ -23,7 +23,7 @@ pub enum LlamaError {
         /// The last error lines of the log.
         reason: String,
     },
-    /// The load was stopped through its progress callback.
+    /// Making the model or its context was stopped.
     #[error("the load was stopped")]
     LoadStopped,
     /// No context could be made: most often too little memory for the KV cells.

@@ -12,6 +12,7 @@ mod error;
 mod model;
 mod operation;
 mod shim;
+mod stop_check;
 mod threadpool;
 mod token;
 mod vocab;

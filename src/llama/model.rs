@@ -9,6 +9,7 @@ use std::sync::Arc;
 use llama_cpp_sys_2 as sys;
 
 use super::operation::Operation;
+use super::stop_check::StopCheck;
 use super::{Backend, LlamaError, Vocab, backend, shim};
 
 /// How a model is loaded.
@@ -62,12 +63,14 @@ impl Drop for Inner {
 impl Model {
     /// Loads a GGUF file, whose header must have been checked before (`models::gguf`).
     ///
-    /// `progress` is called with 0.0..=1.0 and stops the load by returning false.
+    /// `progress` is called with 0.0..=1.0. `should_stop` is asked all the time, by the calling thread; where
+    /// it says true, the load ends with [`LlamaError::LoadStopped`] and leaves nothing behind.
     pub fn load(
         _backend: Backend,
         path: &Path,
         params: &ModelParams,
-        progress: &mut dyn FnMut(f32) -> bool,
+        progress: &mut dyn FnMut(f32),
+        should_stop: &dyn Fn() -> bool,
     ) -> Result<Self, LlamaError> {
         let c_path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| {
             LlamaError::Unusable {
@@ -75,10 +78,11 @@ impl Model {
                 problem: "contains a NUL byte",
             }
         })?;
-        let mut watch = ProgressWatch {
-            callback: progress,
-            stopped: false,
+        let mut watch = LoadWatch {
+            progress,
+            should_stop,
         };
+        let mut stop = StopCheck::new(should_stop);
         // SAFETY: a plain getter of default values.
         let mut native = unsafe { sys::llama_model_default_params() };
         native.n_gpu_layers = params.n_gpu_layers;
@@ -93,30 +97,35 @@ impl Model {
 
         backend::take_recent_errors();
         let mut ptr = std::ptr::null_mut();
-        shim::call(Operation::LoadModel, |err| {
-            // SAFETY: path and params outlive the call; `watch` outlives it too and is only used by the
-            // callback, on this thread, while the call runs.
-            unsafe { shim::rein_model_load(c_path.as_ptr(), &raw const native, &raw mut ptr, err) }
-        })?;
-        let stopped = watch.stopped;
-        let Some(ptr) = NonNull::new(ptr) else {
-            return Err(if stopped {
-                LlamaError::LoadStopped
-            } else {
-                LlamaError::Load {
-                    path: path.to_owned(),
-                    reason: backend::take_recent_errors(),
-                }
-            });
-        };
-        // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
-        let vocab = unsafe { Vocab::of_model(ptr) };
-        Ok(Self {
+        let status = shim::call(Operation::LoadModel, |err| {
+            // SAFETY: path and params outlive the call; `watch` and `stop` outlive it too and are only used
+            // by their callbacks, on this thread, while the call runs.
+            unsafe {
+                shim::rein_model_load(
+                    c_path.as_ptr(),
+                    &raw const native,
+                    StopCheck::CALLBACK,
+                    stop.as_data(),
+                    &raw mut ptr,
+                    err,
+                )
+            }
+        });
+        let model = NonNull::new(ptr).map(|ptr| Self {
             inner: Arc::new(Inner {
                 ptr,
-                vocab,
+                // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
+                vocab: unsafe { Vocab::of_model(ptr) },
                 path: path.to_owned(),
             }),
+        });
+        if should_stop() {
+            return Err(LlamaError::LoadStopped);
+        }
+        status?;
+        model.ok_or_else(|| LlamaError::Load {
+            path: path.to_owned(),
+            reason: backend::take_recent_errors(),
         })
     }
 
@@ -197,17 +206,19 @@ impl Model {
     }
 }
 
-struct ProgressWatch<'a> {
-    callback: &'a mut dyn FnMut(f32) -> bool,
-    stopped: bool,
+struct LoadWatch<'a> {
+    progress: &'a mut dyn FnMut(f32),
+    should_stop: &'a dyn Fn() -> bool,
 }
 
 extern "C" fn on_progress(progress: f32, data: *mut c_void) -> bool {
-    // SAFETY: `Model::load` passes a `ProgressWatch` that lives until the load returns, and llama.cpp
-    // calls back on the loading thread only.
-    let watch = unsafe { &mut *data.cast::<ProgressWatch<'_>>() };
+    // SAFETY: `Model::load` passes a `LoadWatch` that lives until the load returns, and llama.cpp calls
+    // back on the loading thread only.
+    let watch = unsafe { &mut *data.cast::<LoadWatch<'_>>() };
     // A panic must not unwind into C++; it stops the load instead.
-    let go_on = catch_unwind(AssertUnwindSafe(|| (watch.callback)(progress))).unwrap_or(false);
-    watch.stopped |= !go_on;
-    go_on
+    catch_unwind(AssertUnwindSafe(|| {
+        (watch.progress)(progress);
+        !(watch.should_stop)()
+    }))
+    .unwrap_or(false)
 }

@@ -1,6 +1,6 @@
 //! The declarations of `vendor/llama/shim.h`, and the one place that turns its statuses into errors.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 
 use llama_cpp_sys_2 as sys;
 
@@ -16,16 +16,23 @@ pub(super) struct ShimError {
     message: [c_char; 512],
 }
 
+/// Mirrors `rein_should_stop`.
+pub(super) type ShouldStop = extern "C" fn(data: *mut c_void) -> bool;
+
 unsafe extern "C" {
     pub(super) fn rein_model_load(
         path: *const c_char,
         params: *const sys::llama_model_params,
+        should_stop: ShouldStop,
+        data: *mut c_void,
         out: *mut *mut sys::llama_model,
         err: *mut ShimError,
     ) -> i32;
     pub(super) fn rein_context_new(
         model: *mut sys::llama_model,
         params: *const sys::llama_context_params,
+        should_stop: ShouldStop,
+        data: *mut c_void,
         out: *mut *mut sys::llama_context,
         err: *mut ShimError,
     ) -> i32;

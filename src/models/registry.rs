@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 use super::defaults::inference_defaults;
 use super::gguf::{GgufError, GgufHeader};
@@ -12,7 +13,7 @@ use super::progress::{LoadProgress, LoadReport};
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
 use crate::engine::{Engine, EngineError, EngineParams};
 use crate::llama::{Backend, LlamaError, Model, ModelParams};
-use crate::stop::{StopCause, StopFlag};
+use crate::stop::{StopCause, StopFlag, StopRecord};
 
 /// How a model is to be loaded.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +54,7 @@ impl Default for LoadOptions {
 pub enum LoadError {
     /// The file is not what it says it is.
     #[error(transparent)]
-    File(#[from] GgufError),
+    File(GgufError),
     /// llama.cpp refused.
     #[error(transparent)]
     Llama(LlamaError),
@@ -79,6 +80,15 @@ pub enum LoadError {
         /// Runs that compute or wait.
         running: usize,
     },
+}
+
+impl From<GgufError> for LoadError {
+    fn from(error: GgufError) -> Self {
+        match error {
+            GgufError::Stopped => Self::Stopped,
+            error => Self::File(error),
+        }
+    }
 }
 
 impl From<LlamaError> for LoadError {
@@ -116,6 +126,7 @@ struct Loading {
     file: ModelFile,
     flag: StopFlag,
     progress: Arc<LoadProgress>,
+    begun: Instant,
 }
 
 /// Ends the "loading" state however the load ends.
@@ -125,9 +136,13 @@ impl Drop for LoadingGuard<'_> {
     fn drop(&mut self) {
         if let Some(loading) = self.0.loading().take() {
             if let (Some(cause), Some(set)) = (loading.flag.cause(), loading.flag.set_at()) {
-                let labels = [("phase", "load"), ("cause", cause.as_str())];
-                metrics::histogram!("rein_stop_latency_seconds", &labels)
-                    .record(set.elapsed().as_secs_f64());
+                StopRecord {
+                    phase: "load",
+                    cause,
+                    set,
+                    last_computing: Some((loading.begun, Instant::now())),
+                }
+                .publish();
             }
             loading.flag.release();
         }
@@ -202,6 +217,7 @@ impl ModelRegistry {
                 file: file.clone(),
                 flag: flag.clone(),
                 progress: progress.clone(),
+                begun: Instant::now(),
             });
         }
         let _loading = LoadingGuard(self);
@@ -242,15 +258,20 @@ impl ModelRegistry {
                 running,
             });
         }
-        GgufHeader::read(&file.path)?;
+        let stopped = || flag.is_set();
+        GgufHeader::read_unless(&file.path, &stopped)?;
         // llama.cpp may still refuse what the header check permits (an architecture it does not know).
         let params = ModelParams {
             without_weights: true,
             ..ModelParams::default()
         };
-        Model::load(Backend::init()?, &file.path, &params, &mut |_| {
-            !flag.is_set()
-        })?;
+        Model::load(
+            Backend::init()?,
+            &file.path,
+            &params,
+            &mut |_| {},
+            &stopped,
+        )?;
         if flag.is_set() {
             return Err(LoadError::Stopped);
         }
@@ -312,20 +333,16 @@ fn build(
     flag: &StopFlag,
     progress: &LoadProgress,
 ) -> Result<LoadedModel, LoadError> {
-    let begun = std::time::Instant::now();
-    let header = GgufHeader::read(&file.path)?;
+    let begun = Instant::now();
+    let stopped = || flag.is_set();
+    let header = GgufHeader::read_unless(&file.path, &stopped)?;
     let backend = Backend::init()?;
     let params = ModelParams {
         n_gpu_layers: options.n_gpu_layers,
         ..ModelParams::default()
     };
-    let model = Model::load(backend, &file.path, &params, &mut |done| {
-        progress.set_fraction(done * WEIGHTS_SHARE);
-        !flag.is_set()
-    })?;
-    if flag.is_set() {
-        return Err(LoadError::Stopped);
-    }
+    let mut on_progress = |done| progress.set_fraction(done * WEIGHTS_SHARE);
+    let model = Model::load(backend, &file.path, &params, &mut on_progress, &stopped)?;
     let native_context = model.n_ctx_train().max(256);
     let weights = begun.elapsed();
     let engine = Engine::start(

@@ -6,8 +6,10 @@
 //! one path. This module does not know what is being stopped.
 
 mod flag;
+mod record;
 mod registry;
 mod sync;
 
 pub use flag::{StopCause, StopFlag};
+pub use record::StopRecord;
 pub use registry::{CancelIds, RunGuard, RunIds, STASH_CAPACITY, STASH_TTL, StopRegistry};

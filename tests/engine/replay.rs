@@ -26,6 +26,7 @@ pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[
             n_batch: 512,
             n_threads: 2,
         },
+        &|| false,
     )
     .unwrap();
     let mut batch = Batch::new();

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "stoppable.h"
+
 namespace {
 
 // Runs `body`, which returns a status, and turns whatever it throws into REIN_EXCEPTION.
@@ -21,17 +23,19 @@ template <typename Body> int32_t guarded(rein_error * err, Body body) noexcept {
 
 extern "C" {
 
-int32_t rein_model_load(const char * path, const struct llama_model_params * params, struct llama_model ** out,
-                        rein_error * err) {
+int32_t rein_model_load(const char * path, const struct llama_model_params * params, rein_should_stop should_stop,
+                        void * data, struct llama_model ** out, rein_error * err) {
     return guarded(err, [&] {
+        const rein::stop_scope stoppable(should_stop, data);
         *out = llama_model_load_from_file(path, *params);
         return REIN_OK;
     });
 }
 
 int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
-                         struct llama_context ** out, rein_error * err) {
+                         rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err) {
     return guarded(err, [&] {
+        const rein::stop_scope stoppable(should_stop, data);
         *out = llama_init_from_model(model, *params);
         return REIN_OK;
     });

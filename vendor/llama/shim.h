@@ -20,10 +20,15 @@ typedef struct rein_error {
     char message[512];
 } rein_error;
 
-int32_t rein_model_load(const char * path, const struct llama_model_params * params,
-                        struct llama_model ** out, rein_error * err);
+// Asked again and again, on the calling thread, whether its work is still wanted. Must not unwind.
+typedef bool (*rein_should_stop)(void * data);
+
+// These two end early, with NULL in *out or REIN_EXCEPTION, once `should_stop` has said true; what they give
+// even so is to be freed unused.
+int32_t rein_model_load(const char * path, const struct llama_model_params * params, rein_should_stop should_stop,
+                        void * data, struct llama_model ** out, rein_error * err);
 int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
-                         struct llama_context ** out, rein_error * err);
+                         rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err);
 
 // llama_decode: 0 done, 1 no free cells, 2 aborted, < 0 failed.
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err);

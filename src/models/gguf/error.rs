@@ -15,6 +15,9 @@ pub enum GgufError {
         /// The system's reason.
         source: io::Error,
     },
+    /// Whoever asked for it wants it no more.
+    #[error("reading the file was stopped")]
+    Stopped,
     /// A directory, a pipe or a device instead of a file.
     #[error("{} is not a regular file; give the path of a .gguf file", .0.display())]
     NotAFile(PathBuf),

@@ -19,7 +19,7 @@ mod vocab;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub use error::GgufError;
@@ -53,8 +53,13 @@ impl GgufHeader {
     /// Reads and checks the header of a model; for the first file of a split model, those of all its
     /// files. Blocks on disk reads (milliseconds; a large vocabulary takes tens of them).
     pub fn read(path: &Path) -> Result<Self, GgufError> {
-        let first = parse_file(path)?;
-        let shards = split::parse_others(path, &first)?;
+        Self::read_unless(path, &|| false)
+    }
+
+    /// As [`Self::read`], but ends with [`GgufError::Stopped`] once `should_stop` says true.
+    pub fn read_unless(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<Self, GgufError> {
+        let first = parse_file(path, should_stop)?;
+        let shards = split::parse_others(path, &first, should_stop)?;
         let mut header = Self::assemble(first)?;
         header.shards.push(path.to_owned());
         split::append(&mut header, shards)?;
@@ -208,7 +213,7 @@ impl GgufHeader {
 }
 
 /// Opens a regular file and parses it.
-fn parse_file(path: &Path) -> Result<Parsed, GgufError> {
+fn parse_file(path: &Path, should_stop: &dyn Fn() -> bool) -> Result<Parsed, GgufError> {
     let io = |source| GgufError::Io {
         path: path.to_owned(),
         source,
@@ -219,11 +224,37 @@ fn parse_file(path: &Path) -> Result<Parsed, GgufError> {
     }
     let file = fs::File::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
-    parse::parse(file, len).map_err(|error| match error {
+    let parsed = parse::parse(StoppableFile { file, should_stop }, len);
+    if should_stop() {
+        return Err(GgufError::Stopped);
+    }
+    parsed.map_err(|error| match error {
         // The parser knows no path.
         GgufError::Io { source, .. } => io(source),
         other => other,
     })
+}
+
+/// A file whose reads fail once somebody has asked for a stop.
+struct StoppableFile<'a> {
+    file: fs::File,
+    should_stop: &'a dyn Fn() -> bool,
+}
+
+impl Read for StoppableFile<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.should_stop)() {
+            // `Interrupted` would be tried again.
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        self.file.read(buffer)
+    }
+}
+
+impl Seek for StoppableFile<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 fn file_type_name(id: u64) -> Option<&'static str> {

@@ -18,6 +18,7 @@ const TENSORS: &str = "split.tensors.count";
 pub(super) fn parse_others(
     path: &Path,
     first: &Parsed,
+    should_stop: &dyn Fn() -> bool,
 ) -> Result<Vec<(PathBuf, Parsed)>, GgufError> {
     let count = number(first, COUNT)?.unwrap_or(1);
     if count <= 1 {
@@ -48,9 +49,9 @@ pub(super) fn parse_others(
     let mut others = Vec::new();
     for index in 1..count {
         let path = path.with_file_name(shard_name(prefix, u32::from(index) + 1, count.into()));
-        match parse_shard(&path, index, count) {
+        match parse_shard(&path, index, count, should_stop) {
             Ok(parsed) => others.push((path, parsed)),
-            Err(error @ GgufError::Split { .. }) => return Err(error),
+            Err(error @ (GgufError::Split { .. } | GgufError::Stopped)) => return Err(error),
             Err(source) => {
                 let source = Box::new(source);
                 return Err(GgufError::Shard { path, source });
@@ -60,8 +61,13 @@ pub(super) fn parse_others(
     Ok(others)
 }
 
-fn parse_shard(path: &Path, index: u16, count: u16) -> Result<Parsed, GgufError> {
-    let parsed = parse_file(path)?;
+fn parse_shard(
+    path: &Path,
+    index: u16,
+    count: u16,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Parsed, GgufError> {
+    let parsed = parse_file(path, should_stop)?;
     match number(&parsed, NO)? {
         Some(no) if no == index => {}
         Some(no) => {
