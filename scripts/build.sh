@@ -14,14 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 llama_objects=180
 progress_seconds=15
 
-case "${1:-}" in
-'') ;;
--h | --help)
-    show_help
-    exit 0
-    ;;
-*) die 64 "unknown argument '$1'; see scripts/build.sh --help" ;;
-esac
+no_arguments "$@"
 
 llama_is_built() { compgen -G "$target_dir/release/build/llama-cpp-sys-2-*/out/lib*/libllama.a" >/dev/null; }
 

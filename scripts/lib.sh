@@ -42,3 +42,19 @@ step() {
 
 # show_help: prints the comment block at the head of the script that is running.
 show_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "scripts/${0##*/}"; }
+
+# help_if_asked "$@": answers -h and --help, which end the script.
+help_if_asked() {
+    case "${1:-}" in
+    -h | --help)
+        show_help
+        exit 0
+        ;;
+    esac
+}
+
+# no_arguments "$@": for a script that takes none but -h and --help.
+no_arguments() {
+    help_if_asked "$@"
+    [ -z "${1:-}" ] || die 64 "unknown argument '$1'; see scripts/${0##*/} --help"
+}

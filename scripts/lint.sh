@@ -10,14 +10,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case "${1:-}" in
-'') ;;
--h | --help)
-    show_help
-    exit 0
-    ;;
-*) die 64 "unknown argument '$1'; see scripts/lint.sh --help" ;;
-esac
+no_arguments "$@"
 
 build() { scripts/build.sh >/dev/null; }
 

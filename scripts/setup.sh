@@ -103,12 +103,9 @@ cargo_tool() {
     rm -rf "$rein_cache/tools-build"
 }
 
+help_if_asked "$@"
 case "${1:-run}" in
 run | test | lint) ;;
--h | --help)
-    show_help
-    exit 0
-    ;;
 *) die 64 "unknown argument '$1'; see scripts/setup.sh --help" ;;
 esac
 

@@ -10,12 +10,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-case "${1:-}" in
--h | --help)
-    show_help
-    exit 0
-    ;;
-esac
+help_if_asked "$@"
 
 # CI reports every failure; at a desk the first one is enough to go on with.
 profile=default
