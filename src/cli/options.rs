@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::models::{LoadOptions, ModelFile, ModelRegistry, identify, model_directory};
+use crate::models::{LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress};
 use crate::sampling::SamplingParams;
 
 /// How the model is loaded.
@@ -120,7 +120,7 @@ pub(super) fn show_progress(models: &ModelRegistry, name: &str) -> Option<Progre
     if !std::io::stderr().is_terminal() {
         return None;
     }
-    let bar = ProgressBar::new(10_000).with_message(format!("loading {name}"));
+    let bar = ProgressBar::new(progress::PARTS.into()).with_message(format!("loading {name}"));
     if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {percent}%") {
         bar.set_style(style);
     }
@@ -130,7 +130,7 @@ pub(super) fn show_progress(models: &ModelRegistry, name: &str) -> Option<Progre
         while wait.recv_timeout(Duration::from_millis(50))
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
         {
-            ticking.set_position((models.report().fraction * 10_000.0) as u64);
+            ticking.set_position(models.report().parts.into());
         }
     });
     Some(ProgressGuard {

@@ -1,10 +1,12 @@
 //! [`LoadProgress`]: how far the load of a model is, written by the loading thread, read by anyone.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
-/// What a load is doing, as the API names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+/// The parts that a load is counted in: [`LoadProgress::set_fraction`] rounds to them, nothing else rounds.
+pub const PARTS: u16 = 10_000;
+
+/// What a load is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadPhase {
     /// The weights are being mapped or read.
     Mmap,
@@ -12,35 +14,39 @@ pub enum LoadPhase {
     Ready,
 }
 
-/// The answer of the load-progress route.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+/// How far a load was at one moment. [`Default`] is: nothing is loaded or being loaded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// `None` when nothing is loaded or being loaded.
     pub phase: Option<LoadPhase>,
-    /// Bytes loaded so far.
-    pub bytes_loaded: u64,
     /// Bytes of the model's files, projector excluded.
     pub bytes_total: u64,
-    /// 0..=1 with four decimals; exactly 1 once ready, and only then.
-    pub fraction: f64,
+    /// How many of [`PARTS`] are done; all of them once ready, and only then.
+    pub parts: u16,
 }
 
 impl LoadReport {
-    /// The report while no model is loaded or being loaded.
-    pub const IDLE: Self = Self {
-        phase: None,
-        bytes_loaded: 0,
-        bytes_total: 0,
-        fraction: 0.0,
-    };
+    /// 0..=1 with four decimals.
+    #[must_use]
+    pub fn fraction(&self) -> f64 {
+        f64::from(self.parts) / f64::from(PARTS)
+    }
+
+    /// Bytes loaded so far.
+    #[must_use]
+    pub fn bytes_loaded(&self) -> u64 {
+        let bytes = u128::from(self.bytes_total) * u128::from(self.parts) / u128::from(PARTS);
+        // No more than bytes_total, so it fits.
+        bytes as u64
+    }
 }
 
 /// Progress of one load. It never goes back, whatever the order of the calls.
 #[derive(Debug)]
 pub struct LoadProgress {
     bytes_total: u64,
-    /// Ten-thousandths, below 10,000 until ready.
-    parts: AtomicU64,
+    /// Below [`PARTS`]: what llama.cpp has loaded is not yet a model that answers.
+    parts: AtomicU16,
     ready: AtomicBool,
 }
 
@@ -50,7 +56,7 @@ impl LoadProgress {
     pub fn new(bytes_total: u64) -> Self {
         Self {
             bytes_total,
-            parts: AtomicU64::new(0),
+            parts: AtomicU16::new(0),
             ready: AtomicBool::new(false),
         }
     }
@@ -58,9 +64,10 @@ impl LoadProgress {
     /// Records what llama.cpp reports, 0..=1. Lower values than before and values that are no number
     /// change nothing.
     pub fn set_fraction(&self, fraction: f32) {
-        // NaN casts to 0. Loaded weights are not yet a model that answers, hence never all.
-        let parts = (f64::from(fraction) * 10_000.0) as u64;
-        self.parts.fetch_max(parts.min(9_999), Ordering::Relaxed);
+        // The cast rounds down, saturates, and makes 0 of NaN.
+        let parts = (f64::from(fraction) * f64::from(PARTS)) as u16;
+        self.parts
+            .fetch_max(parts.min(PARTS - 1), Ordering::Relaxed);
     }
 
     /// Records that the model answers.
@@ -71,22 +78,15 @@ impl LoadProgress {
     /// The state now.
     #[must_use]
     pub fn report(&self) -> LoadReport {
-        let ready = self.ready.load(Ordering::Acquire);
-        let parts = if ready {
-            10_000
+        let (phase, parts) = if self.ready.load(Ordering::Acquire) {
+            (LoadPhase::Ready, PARTS)
         } else {
-            self.parts.load(Ordering::Relaxed)
+            (LoadPhase::Mmap, self.parts.load(Ordering::Relaxed))
         };
         LoadReport {
-            phase: Some(if ready {
-                LoadPhase::Ready
-            } else {
-                LoadPhase::Mmap
-            }),
-            // The quotient is at most bytes_total, so it fits.
-            bytes_loaded: (u128::from(self.bytes_total) * u128::from(parts) / 10_000) as u64,
+            phase: Some(phase),
             bytes_total: self.bytes_total,
-            fraction: parts as f64 / 10_000.0,
+            parts,
         }
     }
 }
@@ -100,16 +100,20 @@ mod tests {
         let progress = LoadProgress::new(1000);
         let check = |loaded, fraction: f64, phase| {
             let report = progress.report();
-            assert_eq!(report.bytes_loaded, loaded);
-            assert!((report.fraction - fraction).abs() < 1e-9, "{report:?}");
+            assert_eq!(report.bytes_loaded(), loaded);
+            assert!((report.fraction() - fraction).abs() < 1e-9, "{report:?}");
             assert_eq!(report.phase, Some(phase));
         };
         check(0, 0.0, LoadPhase::Mmap);
+        progress.set_fraction(0.123_456);
+        check(123, 0.1234, LoadPhase::Mmap);
         progress.set_fraction(0.5);
-        progress.set_fraction(0.25);
-        progress.set_fraction(f32::NAN);
-        progress.set_fraction(-1.0);
+        for no_more in [0.25, f32::NAN, f32::NEG_INFINITY, -1.0] {
+            progress.set_fraction(no_more);
+        }
         check(500, 0.5, LoadPhase::Mmap);
+        progress.set_fraction(1.0);
+        check(999, 0.9999, LoadPhase::Mmap);
         progress.set_fraction(7.0);
         check(999, 0.9999, LoadPhase::Mmap);
         progress.set_ready();
@@ -117,13 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn phases_have_their_names_on_the_wire() {
-        let json = serde_json::to_string(&LoadReport::IDLE).unwrap();
-        assert_eq!(
-            json,
-            r#"{"phase":null,"bytes_loaded":0,"bytes_total":0,"fraction":0.0}"#
-        );
-        let mmap = serde_json::to_string(&LoadPhase::Mmap).unwrap();
-        assert_eq!(mmap, r#""mmap""#);
+    fn as_many_bytes_as_there_can_be_are_counted_exactly() {
+        let progress = LoadProgress::new(u64::MAX);
+        assert_eq!(progress.report().bytes_loaded(), 0);
+        progress.set_ready();
+        assert_eq!(progress.report().bytes_loaded(), u64::MAX);
     }
 }

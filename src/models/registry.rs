@@ -180,7 +180,7 @@ impl ModelRegistry {
         if let Some(loading) = &*self.loading() {
             return loading.progress.report();
         }
-        self.current().map_or(LoadReport::IDLE, |current| {
+        self.current().map_or_else(LoadReport::default, |current| {
             let done = LoadProgress::new(current.file.size_bytes);
             done.set_ready();
             done.report()

@@ -17,7 +17,6 @@ use crate::api::studio::{
 };
 use crate::chat;
 use crate::models::gguf::GgufHeader;
-use crate::models::progress::LoadPhase;
 use crate::models::{LoadOptions, LoadedModel, ModelFile, identify};
 use crate::stop::{RunIds, StopFlag};
 
@@ -228,10 +227,5 @@ pub(super) async fn status(State(state): State<AppState>) -> Json<InferenceStatu
 
 /// How far a load is.
 pub(super) async fn load_progress(State(state): State<AppState>) -> Json<LoadProgressResponse> {
-    let report = state.models.report();
-    Json(match report.phase {
-        None => LoadProgressResponse::default(),
-        Some(LoadPhase::Mmap) => LoadProgressResponse::loading(report.fraction, report.bytes_total),
-        Some(LoadPhase::Ready) => LoadProgressResponse::ready(report.bytes_total),
-    })
+    Json(state.models.report().into())
 }

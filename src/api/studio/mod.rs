@@ -16,5 +16,5 @@ pub use load_response::{
     ContextLengths, InferenceDefaults, LoadResponse, LoadStatus, ReasoningStyle, TemplateFlags,
 };
 pub use model_requests::{UnloadRequest, UnloadResponse, ValidateRequest, ValidateResponse};
-pub use progress::{LoadPhase, LoadProgressResponse};
+pub use progress::LoadProgressResponse;
 pub use status::InferenceStatusResponse;
