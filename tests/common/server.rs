@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 use super::models;
 
+pub const CHAT: &str = "/v1/chat/completions";
+
 /// No wait in the tests is meant to last this long: it only tells a hang from a slow machine.
 pub const HANG: Duration = Duration::from_secs(120);
 
@@ -193,7 +195,7 @@ impl TestServer {
 
     /// A chat stream.
     pub async fn chat(&self, body: &Value) -> Events {
-        self.events("/v1/chat/completions", body).await
+        self.events(CHAT, body).await
     }
 
     /// Stops by the ids in `body` and returns how many runs were reached.
@@ -285,7 +287,7 @@ impl TestServer {
 
     /// Asks for a short answer, and gets it.
     pub async fn answers(&self) {
-        let reply = self.post("/v1/chat/completions", &chat("Hi!", 3)).await;
+        let reply = self.post(CHAT, &chat("Hi!", 3)).await;
         assert_eq!(
             reply.status, 200,
             "the server still answers: {}",

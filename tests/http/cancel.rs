@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::common::server::{Answer, Events, Setup, TestServer, decoded, until, with, within};
+use crate::common::server::{
+    Answer, CHAT, Events, Setup, TestServer, decoded, until, with, within,
+};
 
-const CHAT: &str = "/v1/chat/completions";
 /// Bytes of the kernel's buffers at both ends of a connection whose client does not read.
 pub const BUFFER: u32 = 8 * 1024;
 const LEGACY: &str = "/api/inference/generate/stream";

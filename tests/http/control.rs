@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::common::models;
-use crate::common::server::{Setup, TestServer, chat, until, with};
+use crate::common::server::{CHAT, Setup, TestServer, chat, until, with};
 
 const LOAD: &str = "/api/inference/load";
 
@@ -318,13 +318,7 @@ async fn unloading_ends_running_answers_properly() {
         server.get("/v1/status").await.json()["active_model"],
         Value::Null
     );
-    assert_eq!(
-        server
-            .post("/v1/chat/completions", &chat("x", 1))
-            .await
-            .status,
-        400
-    );
+    assert_eq!(server.post(CHAT, &chat("x", 1)).await.status, 400);
     assert_eq!(
         server.post(LOAD, &json!({"model_path": path})).await.status,
         200

@@ -5,9 +5,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod access;
 mod bad_input;
+mod bad_models;
 mod cancel;
 mod control;
 mod queue;
 mod slow_reader;
 mod stream;
+mod witness;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::server::{Setup, TestServer, with};
+use crate::common::server::{CHAT, Setup, TestServer, with};
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_whoever_waits_is_served() {
@@ -18,10 +18,7 @@ async fn a_full_queue_refuses_and_whoever_waits_is_served() {
     let mut waiting = Vec::new();
     let mut refused = None;
     for _ in 0..6 {
-        let request = server
-            .client()
-            .post(server.url("/v1/chat/completions"))
-            .json(&server.long(5));
+        let request = server.client().post(server.url(CHAT)).json(&server.long(5));
         let response = request.send().await.expect("an answer");
         if response.status() == 200 {
             waiting.push(response);

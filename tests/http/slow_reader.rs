@@ -3,7 +3,7 @@
 use tokio::io::AsyncReadExt;
 
 use crate::cancel::{BUFFER, until_parked};
-use crate::common::server::{Setup, TestServer, decoded, until, within};
+use crate::common::server::{CHAT, Setup, TestServer, decoded, until, within};
 
 #[tokio::test]
 async fn a_reader_that_pauses_parks_its_run_and_then_gets_everything() {
@@ -11,9 +11,7 @@ async fn a_reader_that_pauses_parks_its_run_and_then_gets_everything() {
         send_buffer: Some(BUFFER),
         ..Setup::default()
     });
-    let mut slow = server
-        .post_raw("/v1/chat/completions", &server.long(900), Some(BUFFER))
-        .await;
+    let mut slow = server.post_raw(CHAT, &server.long(900), Some(BUFFER)).await;
     until_parked(&server).await;
     let parked_at = server
         .busy_slots()

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::server::{Setup, TestServer, chat, with};
-
-const CHAT: &str = "/v1/chat/completions";
+use crate::common::server::{CHAT, Setup, TestServer, chat, with};
 
 #[tokio::test]
 async fn frames_come_in_order_and_usage_only_where_it_is_wanted() {
