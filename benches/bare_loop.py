@@ -14,6 +14,7 @@ import sys
 
 import prompts
 import report
+import terminal
 from servers import Rein, Settings
 
 TOKENS = 128
@@ -36,11 +37,8 @@ async def served(args: argparse.Namespace) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="the GGUF file")
-    parser.add_argument("--rein", default="target/release/rein", help="rein's binary (%(default)s)")
+    parser = terminal.parser(__doc__)
     parser.add_argument("--loop", default="target/release/examples/decode_loop", help="the bare loop (%(default)s)")
-    parser.add_argument("--threads", type=int, default=2, help="threads (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (%(default)s)")
     args = parser.parse_args()
     rows = []
@@ -49,7 +47,7 @@ def main() -> int:
         order = [0, 1] if number % 2 == 0 else [1, 0]
         figures = {step: steps[step]() for step in order}
         rows.append((figures[1], figures[0]))
-        print(f"round {number + 1}: over HTTP {figures[1]:.1f}, bare {figures[0]:.1f} tok/s", file=sys.stderr)
+        terminal.say(f"round {number + 1}: over HTTP {figures[1]:.1f}, bare {figures[0]:.1f} tok/s")
     ratios = [http / loop for http, loop in rows]
     print(report.markdown(
         ["", "over HTTP", "bare loop", "ratio: median [least..most]"],

@@ -19,14 +19,12 @@ from collections import defaultdict
 
 import report
 import scenarios
+import terminal
 from servers import LlamaServer, Rein, Server, Settings
+from terminal import say
 
 # (server, scenario, metric) -> round -> the values of that round; a round that failed is absent
 Results = dict[tuple[str, str, str], dict[int, list[float]]]
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 async def one_start(
@@ -72,8 +70,7 @@ def tables(results: Results, chosen: list[scenarios.Scenario]) -> str:
                 values = every(results[name, scenario.name, metric.name])
                 row.append(report.figure(statistics.median(values)) if values else "-")
                 if values and isinstance(scenario, scenarios.Stop):
-                    shares = [report.figure(report.percentile(values, share)) for share in (0.5, 0.99, 1.0)]
-                    stops.append([metric.label, name, str(len(values)), *shares])
+                    stops.append([metric.label, name, str(len(values)), *report.percentiles(values)])
             ratio = ratios(results, scenario.name, metric.name)
             row.append(report.spread(ratio) if ratio else "-")
             main.append(row)
@@ -86,9 +83,7 @@ def tables(results: Results, chosen: list[scenarios.Scenario]) -> str:
 
 def arguments() -> argparse.Namespace:
     names = [scenario.name for scenario in scenarios.all_scenarios()]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="the GGUF file that both serve")
-    parser.add_argument("--rein", default="target/release/rein", help="rein's binary (%(default)s)")
+    parser = terminal.parser(__doc__)
     parser.add_argument("--llama-server", help="llama-server's binary (scripts/peer.sh installs one and prints its path)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each server is started (%(default)s)")
     parser.add_argument("--scenario", action="append", metavar="NAME", choices=names,
@@ -98,7 +93,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--idle-seconds", type=float, default=20, help="how long idleness is watched (%(default)s)")
     parser.add_argument("-c", "--ctx-size", type=int, default=32768, help="context for all slots (%(default)s)")
     parser.add_argument("-np", "--parallel", type=int, default=4, help="slots (%(default)s)")
-    parser.add_argument("-t", "--threads", type=int, default=2, help="threads (%(default)s)")
     parsed = parser.parse_args()
     if parsed.only != Rein.name and not parsed.llama_server:
         parser.error("--llama-server is needed; scripts/peer.sh installs one and prints its path")

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 # The list of threads is read again this often while watching; reading it each time costs too much.
@@ -81,13 +83,23 @@ def last_growth(clock: CpuClock, since: float, quiet: Quiet = Quiet()) -> float:
     return max(0.0, busy[-1] - since) if busy else 0.0
 
 
+@asynccontextmanager
+async def growth_from_now(pid: int) -> AsyncIterator[asyncio.Task[float]]:
+    """Watches a process; await what it gives for the seconds from here to the last growth of its CPU time."""
+    clock = CpuClock(pid)
+    watch = asyncio.create_task(asyncio.to_thread(last_growth, clock, time.perf_counter()))
+    try:
+        yield watch
+    finally:
+        # Its thread reads the clock until it ends, whatever became of the one who asked.
+        await asyncio.gather(watch, return_exceptions=True)
+        clock.close()
+
+
 async def settle(pid: int) -> None:
     """Waits until a process does nothing."""
-    clock = CpuClock(pid)
-    try:
-        await asyncio.to_thread(last_growth, clock, time.perf_counter())
-    finally:
-        clock.close()
+    async with growth_from_now(pid) as growth:
+        await growth
 
 
 def memory_mib(pid: int) -> dict[str, float]:

@@ -17,6 +17,11 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[max(0, -(-len(ordered) * int(share * 100) // 100) - 1)]
 
 
+def percentiles(values: list[float]) -> list[str]:
+    """Cells for the median, the 99th percentile and the most; dashes where nothing was measured."""
+    return [figure(percentile(values, share)) if values else "-" for share in (0.5, 0.99, 1.0)]
+
+
 def spread(values: list[float], digits: int = 2) -> str:
     """median [least..most]"""
     return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}..{max(values):.{digits}f}]"

@@ -13,6 +13,7 @@ import asyncio
 import sys
 
 import prompts
+import terminal
 from servers import LlamaServer, Rein, Server, Settings
 
 SUBJECTS = [
@@ -22,10 +23,14 @@ SUBJECTS = [
 ]
 
 
+def question(subject: str) -> list[dict[str, str]]:
+    return prompts.user(f"Write about {subject}.")
+
+
 async def answers(server: Server, tokens: int) -> list[str]:
     """One after the other, each on its own prompt: single stream."""
     async with server:
-        return [(await server.chat(prompts.request(prompts.user(f"Write about {subject}."), tokens))).text for subject in SUBJECTS]
+        return [(await server.chat(prompts.request(question(subject), tokens))).text for subject in SUBJECTS]
 
 
 async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
@@ -33,7 +38,7 @@ async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
     common = 0
     while common < min(len(ours), len(theirs)) and ours[common] == theirs[common]:
         common += 1
-    body = prompts.request(prompts.user(f"Write about {subject}."), 128, stream=False, logprobs=True, top_logprobs=5)
+    body = prompts.request(question(subject), 128, stream=False, logprobs=True, top_logprobs=5)
     answer = await server.call("POST", "/v1/chat/completions", body)
     text = ""
     for token in answer["choices"][0]["logprobs"]["content"]:
@@ -62,11 +67,8 @@ async def run(args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="the GGUF file")
-    parser.add_argument("--rein", default="target/release/rein", help="rein's binary (%(default)s)")
+    parser = terminal.parser(__doc__)
     parser.add_argument("--llama-server", required=True, help="llama-server's binary")
-    parser.add_argument("--threads", type=int, default=2, help="threads (%(default)s)")
     parser.add_argument("--tokens", type=int, default=128, help="tokens of an answer (%(default)s)")
     return asyncio.run(run(parser.parse_args()))
 

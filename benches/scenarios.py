@@ -194,21 +194,17 @@ class Stop(Scenario):
         return stream
 
     async def _stop(self, server: Server, stream: sse.ChatStream, cancel_id: str) -> float:
-        clock = cpu.CpuClock(server.pid)
-        began = time.perf_counter()
-        watch = asyncio.create_task(asyncio.to_thread(cpu.last_growth, clock, began))
         try:
-            if self._by_cancel and server.has_cancel:
-                if await server.cancel(cancel_id) != 1:
-                    raise RuntimeError("cancel found no run")
-                await stream.finish()
-            else:
-                await stream.drop()
-            return await watch
+            async with cpu.growth_from_now(server.pid) as growth:
+                if self._by_cancel and server.has_cancel:
+                    if await server.cancel(cancel_id) != 1:
+                        raise RuntimeError("cancel found no run")
+                    await stream.finish()
+                else:
+                    await stream.drop()
+                return await growth
         finally:
-            await asyncio.gather(watch, return_exceptions=True)
             await stream.drop()
-            clock.close()
 
 
 def all_scenarios() -> list[Scenario]:

@@ -30,8 +30,10 @@ from typing import Any
 import prompts
 import report
 import sse
+import terminal
 from others import Others, Record
 from servers import Rein, Settings
+from terminal import say
 
 CAUSES = ("cancel", "disconnect")
 RUN_PHASES = ("queued", "prefill", "decode")
@@ -39,8 +41,7 @@ LOGGED_CAUSE = {"cancel": "user", "disconnect": "disconnect"}
 LOG = {"REIN_LOG": "warn,rein::stop=debug"}
 OTHERS = 3
 LET_GO_SECONDS = 5.0
-
-
+# A field of a line in the log: name=value or name="value".
 FIELD = re.compile(r'(\w+)="?([\w.]+)"?')
 
 
@@ -65,10 +66,6 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         return dict(self.__dict__)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 class StopLog:
@@ -225,14 +222,11 @@ def table(rows: list[Row]) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rein", default="target/release/rein", help="rein's binary (%(default)s)")
-    parser.add_argument("--model", required=True, help="the GGUF file to serve")
+    parser = terminal.parser(__doc__)
     parser.add_argument("--load-model", help="the GGUF file whose load is stopped; without it that phase is left out")
     parser.add_argument("--tries", type=int, default=50, help="stops for each phase and cause (%(default)s)")
     parser.add_argument("--phase", action="append", choices=(*RUN_PHASES, "load"), help="only this one; may be repeated")
     parser.add_argument("-c", "--ctx-size", type=int, default=32768, help="context for all slots (%(default)s)")
-    parser.add_argument("-t", "--threads", type=int, default=2, help="threads (%(default)s)")
     return parser.parse_args()
 
 
