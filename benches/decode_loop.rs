@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         n_seq_max: 4,
         n_batch: 512,
         n_threads: threads.parse()?,
+        ..ContextParams::default()
     };
     let mut context = Context::new(&model, &params, &|| false)?;
     for _ in 0..rounds {

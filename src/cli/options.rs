@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::models::{LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress};
+use crate::models::{KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress};
 use crate::sampling::SamplingParams;
 
 /// How the model is loaded.
@@ -36,6 +36,21 @@ pub(super) struct ModelArgs {
     /// Layers to keep on the GPU; -1 means all
     #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, env = "REIN_N_GPU_LAYERS")]
     pub(super) n_gpu_layers: i32,
+    /// Element type of the KV cells: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl
+    #[arg(
+        long,
+        value_name = "TYPE",
+        default_value = "f16",
+        env = "REIN_CACHE_TYPE_KV"
+    )]
+    pub(super) cache_type_kv: KvType,
+    /// Compute attention in one fused operation: on, off, or auto for what is best here
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "REIN_FLASH_ATTN")]
+    pub(super) flash_attn: When,
+    /// Host memory for conversations that have no sequence any more, in MiB; 0 keeps none, and without it
+    /// a tenth of the free memory is used, at most 2048
+    #[arg(long, value_name = "MIB", env = "REIN_CACHE_RAM")]
+    pub(super) cache_ram: Option<u32>,
     /// A file with a Jinja chat template that replaces the model's own
     #[arg(long, value_name = "FILE", env = "REIN_CHAT_TEMPLATE")]
     pub(super) chat_template: Option<PathBuf>,
@@ -56,9 +71,30 @@ impl ModelArgs {
             parallel,
             threads: self.threads,
             n_gpu_layers: self.n_gpu_layers,
+            kv_type: self.cache_type_kv,
+            flash_attention: self.flash_attn.decided(),
+            host_cache_mib: self.cache_ram,
             chat_template,
             ..LoadOptions::default()
         })
+    }
+}
+
+/// On, off, or left to rein.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum When {
+    On,
+    Off,
+    Auto,
+}
+
+impl When {
+    fn decided(self) -> Option<bool> {
+        match self {
+            Self::On => Some(true),
+            Self::Off => Some(false),
+            Self::Auto => None,
+        }
     }
 }
 

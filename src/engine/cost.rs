@@ -3,19 +3,23 @@
 use std::time::Duration;
 
 /// Weight of the newest measurement: high enough to follow a prompt whose attention grows with its depth.
-const NEWEST: f64 = 0.4;
+const NEWEST: f64 = 0.5;
 
 /// Before anything is measured a prompt token is taken to cost this much: pessimistic, so that the first
 /// chunk beside a running stream is rather too small than too large.
 const INITIAL_TOKEN_SECONDS: f64 = 0.006;
+
+/// The sizes of prompt chunks, in tokens: few, so that llama.cpp can reuse its compute graphs, and so that each
+/// has a cost of its own. (A token of a chunk of 8 costs twice as much as one of 64.)
+pub const CHUNK_SIZES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
 
 /// Moving averages of what was measured.
 #[derive(Debug, Clone)]
 pub struct CostModel {
     /// Seconds of a decode of `n + 1` rows, one for each sequence.
     rows: Vec<Option<f64>>,
-    /// Seconds a prompt token, in chunks.
-    token: f64,
+    /// Seconds of a chunk of each size.
+    chunks: [Option<f64>; CHUNK_SIZES.len()],
 }
 
 impl CostModel {
@@ -24,21 +28,26 @@ impl CostModel {
     pub fn new(max_rows: usize) -> Self {
         Self {
             rows: vec![None; max_rows.max(1)],
-            token: INITIAL_TOKEN_SECONDS,
+            chunks: [None; CHUNK_SIZES.len()],
         }
     }
 
     /// Learns from a decode of one row each of `n` sequences.
     pub fn learn_rows(&mut self, n: usize, took: Duration) {
-        if let Some(slot) = n.checked_sub(1).and_then(|i| self.rows.get_mut(i)) {
-            *slot = Some(slot.map_or(took.as_secs_f64(), |old| mix(old, took.as_secs_f64())));
+        if let Some(known) = n.checked_sub(1).and_then(|i| self.rows.get_mut(i)) {
+            learn(known, took.as_secs_f64());
         }
     }
 
-    /// Learns from a prompt chunk of `n` tokens. Very small chunks say little about a token's cost.
+    /// Learns from a prompt chunk of `n` tokens.
     pub fn learn_chunk(&mut self, n: usize, took: Duration) {
-        if n >= 8 {
-            self.token = mix(self.token, took.as_secs_f64() / n as f64);
+        // Far from every size, a chunk tells little about one.
+        let class = CHUNK_SIZES
+            .iter()
+            .position(|&size| n * 4 >= size * 3 && n * 4 <= size * 5);
+        if let Some(class) = class {
+            let scaled = took.as_secs_f64() * CHUNK_SIZES[class] as f64 / n as f64;
+            learn(&mut self.chunks[class], scaled);
         }
     }
 
@@ -57,19 +66,64 @@ impl CostModel {
         Duration::from_secs_f64(known.unwrap_or(0.0))
     }
 
-    /// How many prompt tokens are expected to fit into `budget`.
-    #[must_use]
-    pub fn tokens_within(&self, budget: Duration) -> usize {
-        (budget.as_secs_f64() / self.token) as usize
-    }
-
     /// The expected time of a prompt chunk of `n` tokens.
     #[must_use]
     pub fn chunk(&self, n: usize) -> Duration {
-        Duration::from_secs_f64(self.token * n as f64)
+        let class = CHUNK_SIZES
+            .iter()
+            .position(|&size| n <= size)
+            .unwrap_or(CHUNK_SIZES.len() - 1);
+        // By the nearest size that was measured, the smaller one first: its tokens cost more, so that the
+        // guess is rather too long.
+        let below = (0..=class).rev().find_map(|i| self.per_token(i));
+        let above = || (class + 1..CHUNK_SIZES.len()).find_map(|i| self.per_token(i));
+        let token = below.or_else(above).unwrap_or(INITIAL_TOKEN_SECONDS);
+        Duration::from_secs_f64(token * n as f64)
+    }
+
+    fn per_token(&self, class: usize) -> Option<f64> {
+        self.chunks[class].map(|seconds| seconds / CHUNK_SIZES[class] as f64)
     }
 }
 
-fn mix(old: f64, newest: f64) -> f64 {
-    old + NEWEST * (newest - old)
+fn learn(known: &mut Option<f64>, seconds: f64) {
+    *known = Some(known.map_or(seconds, |old| old + NEWEST * (seconds - old)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(cost: &CostModel, n: usize, milliseconds: u64) {
+        let error = cost
+            .chunk(n)
+            .abs_diff(Duration::from_millis(milliseconds));
+        assert!(error < Duration::from_micros(10), "{n}: {:?}", cost.chunk(n));
+    }
+
+    #[test]
+    fn every_chunk_size_has_a_cost_of_its_own() {
+        let mut cost = CostModel::new(1);
+        check(&cost, 100, 600);
+        cost.learn_chunk(8, Duration::from_millis(80));
+        cost.learn_chunk(512, Duration::from_millis(1024));
+        check(&cost, 8, 80);
+        check(&cost, 512, 1024);
+        // Between them the smaller one is asked.
+        check(&cost, 64, 640);
+        cost.learn_chunk(64, Duration::from_millis(200));
+        check(&cost, 64, 200);
+        check(&cost, 128, 400);
+    }
+
+    #[test]
+    fn the_newest_measurement_counts_most() {
+        let mut cost = CostModel::new(4);
+        for milliseconds in [100, 100, 100, 200] {
+            cost.learn_rows(2, Duration::from_millis(milliseconds));
+        }
+        assert_eq!(cost.rows(2), Duration::from_millis(150));
+        assert_eq!(cost.rows(4), Duration::from_millis(150));
+        assert_eq!(cost.rows(1), Duration::ZERO);
+    }
 }

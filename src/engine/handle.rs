@@ -12,7 +12,7 @@ use super::decode_thread::DecodeThread;
 use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::run::{Run, RunSpec};
-use crate::llama::{Context, ContextParams, Model};
+use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model};
 use crate::sampling::SamplingParams;
 use crate::stop::{StopCause, StopFlag};
 
@@ -25,12 +25,18 @@ pub struct EngineParams {
     pub parallel: u32,
     /// Threads that compute.
     pub threads: u32,
+    /// Element type of the KV cells.
+    pub kv_type: KvType,
+    /// Whether attention is one fused operation; `None` takes what was measured to be best here.
+    pub flash_attention: Option<bool>,
     /// Runs that may wait for a sequence; more are refused.
     pub max_queue: usize,
     /// How long a step may take while somebody is decoding.
     pub max_step: Duration,
     /// The most prompt tokens of one decode.
     pub max_chunk: u32,
+    /// Host memory for prefixes that have no sequence any more, in bytes; 0 keeps none.
+    pub host_cache_bytes: usize,
     /// Events that are buffered for a client that reads slowly, before its run is parked.
     pub event_buffer: usize,
     /// How long a parked run is kept before it is given up.
@@ -44,9 +50,12 @@ impl Default for EngineParams {
             n_ctx: 0,
             parallel: 4,
             threads: threads as u32,
+            kv_type: KvType::default(),
+            flash_attention: None,
             max_queue: 64,
             max_step: Duration::from_millis(100),
             max_chunk: 512,
+            host_cache_bytes: 1 << 30,
             event_buffer: 256,
             slow_client: Duration::from_secs(60),
         }
@@ -136,6 +145,8 @@ impl Engine {
                 n_seq_max: params.parallel,
                 n_batch: params.max_chunk,
                 n_threads: params.threads,
+                kv_type: params.kv_type,
+                flash_attention: flash_attention(model, &params),
             },
             &|| flag.is_set(),
         )?;
@@ -301,6 +312,27 @@ impl Engine {
         {
             tracing::error!("the decode thread ended with a panic");
         }
+    }
+}
+
+/// Scratch memory that attention without the fused operation may take, in bytes.
+const MAX_ATTENTION_SCRATCH: u64 = 512 << 20;
+
+/// On the CPU, products with a softmax between them take half the time of llama.cpp's fused operation for decode
+/// rows and for chunks of fewer than 64 tokens (docs/benchmarks.md, "Attention"). They keep the scores of
+/// a whole batch, though, and cannot read quantised values.
+fn flash_attention(model: &Model, params: &EngineParams) -> FlashAttention {
+    match params.flash_attention {
+        Some(true) => return FlashAttention::On,
+        Some(false) => return FlashAttention::Off,
+        None => {}
+    }
+    let n_ctx_seq = u64::from(params.n_ctx / params.parallel.max(1));
+    let scratch = 4 * u64::from(model.n_head()) * n_ctx_seq * u64::from(params.max_chunk);
+    if params.kv_type.is_quantised() || model.may_be_on_gpu() || scratch > MAX_ATTENTION_SCRATCH {
+        FlashAttention::Auto
+    } else {
+        FlashAttention::Off
     }
 }
 

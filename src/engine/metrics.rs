@@ -2,6 +2,8 @@
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
+use super::prefix::Source;
+
 /// The phase in which a stop found its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -25,6 +27,8 @@ pub(super) struct EngineMetrics {
     pub(super) running: Gauge,
     pub(super) waiting: Gauge,
     pub(super) cached_tokens: Gauge,
+    pub(super) host_cache_bytes: Gauge,
+    pub(super) prefixes_evicted: Counter,
     pub(super) prompt_tokens: Counter,
     pub(super) prompt_tokens_cached: Counter,
     pub(super) generated_tokens: Counter,
@@ -40,6 +44,8 @@ impl EngineMetrics {
             running: gauge!("rein_runs_running"),
             waiting: gauge!("rein_runs_waiting"),
             cached_tokens: gauge!("rein_cached_prefix_tokens"),
+            host_cache_bytes: gauge!("rein_prefix_host_bytes"),
+            prefixes_evicted: counter!("rein_prefixes_evicted_total"),
             prompt_tokens: counter!("rein_prompt_tokens_total"),
             prompt_tokens_cached: counter!("rein_prompt_tokens_cached_total"),
             generated_tokens: counter!("rein_generated_tokens_total"),
@@ -48,6 +54,16 @@ impl EngineMetrics {
             time_to_first_token: histogram!("rein_time_to_first_token_seconds"),
             inter_token_latency: histogram!("rein_inter_token_latency_seconds"),
         }
+    }
+
+    /// A run that found the beginning of its prompt.
+    pub(super) fn count_hit(source: Source) {
+        let source = match source {
+            Source::InPlace => "sequence",
+            Source::Copy(_) | Source::Awaited(_) => "copy",
+            Source::Host => "host",
+        };
+        counter!("rein_prefix_hits_total", "source" => source).increment(1);
     }
 
     /// A finished run of any kind.

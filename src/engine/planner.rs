@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::cost::CostModel;
+use super::cost::{CHUNK_SIZES, CostModel};
 
 /// What the planner knows of an admitted run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +16,10 @@ pub struct RunView {
     pub remaining: usize,
     /// Steps since this run last computed anything.
     pub idle_steps: u32,
-    /// The client does not read: compute nothing.
+    /// The client does not read, or another run computes the prefix: compute nothing.
     pub parked: bool,
+    /// The most prompt tokens that may be computed at once; at least 1.
+    pub pause_after: usize,
 }
 
 /// The bounds of a step.
@@ -47,13 +49,15 @@ pub struct Chunk {
     pub tokens: usize,
 }
 
-/// Chunk sizes beside a running stream: few, so that llama.cpp can reuse its compute graphs.
-const SIZES: [usize; 4] = [512, 256, 128, 64];
+/// The smallest chunk: a prompt advances by it in every step, however slow the machine.
+pub const MIN_CHUNK: usize = CHUNK_SIZES[0];
 
-/// The smallest chunk: a prompt advances by it in every step, however slow the machine. Below 64 rows
-/// llama.cpp's attention works row by row: at a depth of 1,000 tokens, 16 tokens take 260 to 480 ms and 32
-/// take 650, where 64 take 370.
-pub const MIN_CHUNK: usize = SIZES[SIZES.len() - 1];
+/// A step may be so many times as long as its box, where the box would make a prompt's tokens much dearer: small
+/// chunks use the machine badly, and everybody pays for that.
+const STRETCH: f64 = 1.7;
+
+/// How many times as many prompt tokens a second a stretched step must read.
+const WORTH: f64 = 1.1;
 
 /// A waiting prompt overtakes one with this many fewer remaining tokens for each step it has waited.
 const AGEING_TOKENS: usize = 64;
@@ -71,7 +75,7 @@ pub fn plan(runs: &[RunView], cost: &CostModel, limits: Limits) -> Plan {
         .min_by_key(|(index, run)| (effective_remaining(run), *index))
         .map(|(index, run)| Chunk {
             run: index,
-            tokens: chunk_tokens(run.remaining, &rows, cost, limits),
+            tokens: chunk_tokens(run.remaining, &rows, cost, limits).min(run.pause_after),
         });
     Plan { rows, chunk }
 }
@@ -82,28 +86,25 @@ fn effective_remaining(run: &RunView) -> i64 {
 }
 
 fn chunk_tokens(remaining: usize, rows: &[usize], cost: &CostModel, limits: Limits) -> usize {
-    let fits = if rows.is_empty() {
-        limits.max_chunk
-    } else {
-        let budget = limits.max_step.saturating_sub(cost.rows(rows.len()));
-        let fits = cost.tokens_within(budget);
-        SIZES
-            .into_iter()
-            .find(|&size| size <= fits)
-            .unwrap_or(MIN_CHUNK)
+    let most = remaining.min(limits.max_chunk);
+    if rows.is_empty() {
+        return most;
+    }
+    let rows = cost.rows(rows.len());
+    let step = |size: usize| rows + cost.chunk(size);
+    let rate = |size: usize| size as f64 / step(size).as_secs_f64();
+    let best_within = |limit: Duration| {
+        let fitting = CHUNK_SIZES.into_iter().filter(|&size| step(size) <= limit);
+        fitting.max_by(|&a, &b| rate(a).total_cmp(&rate(b)))
     };
-    let most = fits.min(limits.max_chunk);
-    if remaining <= most {
-        return remaining;
-    }
-    // The odd tokens go first, where attention is cheap: a last chunk of fewer than 64 rows at a depth of
-    // 2,000 tokens would take longer than any other.
-    let odd = remaining % MIN_CHUNK;
-    if odd == 0 || most < MIN_CHUNK {
-        most
-    } else {
-        most - MIN_CHUNK + odd
-    }
+    let in_box = best_within(limits.max_step);
+    let stretched = best_within(limits.max_step.mul_f64(STRETCH));
+    let size = match (in_box, stretched) {
+        (Some(small), Some(large)) if rate(large) < WORTH * rate(small) => small,
+        (_, Some(large)) => large,
+        (small, None) => small.unwrap_or(MIN_CHUNK),
+    };
+    size.min(most)
 }
 
 #[cfg(test)]
@@ -116,16 +117,21 @@ mod tests {
         max_chunk: 512,
     };
 
-    /// A machine that needs 10 ms for a decode and half a millisecond for a prompt token.
-    fn cost() -> CostModel {
-        let mut cost = CostModel::new(8);
+    /// A machine that needs 10 ms for a decode, and for a chunk `fixed_us` and so much for each token.
+    fn machine(fixed_us: u64, token_us: u64) -> CostModel {
+        let mut cost = CostModel::new(12);
         for _ in 0..30 {
-            cost.learn_chunk(64, Duration::from_millis(32));
-            for n in 1..=8 {
-                cost.learn_rows(n, Duration::from_millis(10));
+            for size in CHUNK_SIZES {
+                let took = Duration::from_micros(fixed_us + token_us * size as u64);
+                cost.learn_chunk(size, took);
             }
+            (1..=12).for_each(|n| cost.learn_rows(n, Duration::from_millis(10)));
         }
         cost
+    }
+
+    fn cost() -> CostModel {
+        machine(0, 500)
     }
 
     fn run(remaining: usize) -> RunView {
@@ -133,6 +139,7 @@ mod tests {
             remaining,
             idle_steps: 0,
             parked: false,
+            pause_after: usize::MAX,
         }
     }
 
@@ -149,27 +156,48 @@ mod tests {
 
     #[test]
     fn a_prompt_alone_goes_in_the_largest_chunks() {
-        // 6000 = 496 + 86 * 64: the odd tokens go first, where they are cheap.
-        check(&[run(6000)], &[], Some((0, 496)));
-        check(&[run(5504)], &[], Some((0, 512)));
+        check(&[run(6000)], &[], Some((0, 512)));
         check(&[run(100)], &[], Some((0, 100)));
     }
 
     #[test]
     fn beside_a_stream_a_chunk_fits_the_step() {
         // (100 - 10) / 0.5 = 180 tokens, in steps of the ladder.
-        check(&[run(1), run(6000)], &[0], Some((1, 112)));
+        check(&[run(1), run(6000)], &[0], Some((1, 128)));
         check(&[run(1), run(20)], &[0], Some((1, 20)));
     }
 
     #[test]
+    fn a_step_is_stretched_only_where_that_reads_much_faster() {
+        let chunk = |cost: &CostModel| {
+            let plan = plan(&[run(1), run(6000)], cost, LIMITS);
+            plan.chunk.map(|chunk| chunk.tokens)
+        };
+        // 8 tokens in 98 ms, or 64 in 154: five times as many a second.
+        assert_eq!(chunk(&machine(80_000, 1_000)), Some(64));
+        // 32 tokens in 90 ms, or 64 in 170: no faster, so not longer.
+        assert_eq!(chunk(&machine(0, 2_500)), Some(32));
+        // Nothing fits.
+        assert_eq!(chunk(&machine(300_000, 2_500)), Some(MIN_CHUNK));
+    }
+
+    #[test]
+    fn a_prompt_pauses_where_another_run_waits_for_it() {
+        let leader = RunView {
+            pause_after: 70,
+            ..run(6000)
+        };
+        check(&[leader], &[], Some((0, 70)));
+    }
+
+    #[test]
     fn a_short_prompt_goes_before_a_long_one_until_the_long_one_has_waited() {
-        check(&[run(6000), run(600)], &[], Some((1, 472)));
+        check(&[run(6000), run(600)], &[], Some((1, 512)));
         let waited = RunView {
             idle_steps: 100,
             ..run(6000)
         };
-        check(&[waited, run(600)], &[], Some((0, 496)));
+        check(&[waited, run(600)], &[], Some((0, 512)));
     }
 
     #[test]
@@ -197,12 +225,14 @@ mod tests {
             prop_oneof![Just(1usize), 2usize..9000],
             0u32..50,
             any::<bool>(),
+            prop_oneof![Just(usize::MAX), 1usize..3000],
         );
         prop::collection::vec(
-            view.prop_map(|(remaining, idle_steps, parked)| RunView {
+            view.prop_map(|(remaining, idle_steps, parked, pause_after)| RunView {
                 remaining,
                 idle_steps,
                 parked,
+                pause_after,
             }),
             0..12,
         )
@@ -220,23 +250,22 @@ mod tests {
             prop_assert_eq!(plan.chunk.is_some(), prompts);
             if let Some(chunk) = plan.chunk {
                 prop_assert!(!runs[chunk.run].parked);
-                prop_assert!((1..=runs[chunk.run].remaining.min(LIMITS.max_chunk)).contains(&chunk.tokens));
+                let run = runs[chunk.run];
+                let most = run.remaining.min(run.pause_after).min(LIMITS.max_chunk);
+                prop_assert!((1..=most).contains(&chunk.tokens));
             }
         }
 
         #[test]
         fn the_step_stays_within_its_box_while_somebody_decodes(
-            runs in views(), token_us in 20u64..20_000, row_ms in 1u64..80,
+            runs in views(), fixed_us in 0u64..50_000, token_us in 20u64..20_000,
         ) {
-            let mut cost = CostModel::new(12);
-            for _ in 0..60 {
-                cost.learn_chunk(100, Duration::from_micros(token_us * 100));
-                (1..=12).for_each(|n| cost.learn_rows(n, Duration::from_millis(row_ms)));
-            }
+            let cost = machine(fixed_us, token_us);
             let plan = plan(&runs, &cost, LIMITS);
             if let (false, Some(chunk)) = (plan.rows.is_empty(), plan.chunk) {
                 let expected = cost.rows(plan.rows.len()) + cost.chunk(chunk.tokens);
-                prop_assert!(chunk.tokens <= MIN_CHUNK || expected <= LIMITS.max_step);
+                let limit = LIMITS.max_step.mul_f64(STRETCH);
+                prop_assert!(chunk.tokens <= MIN_CHUNK || expected <= limit);
             }
         }
 

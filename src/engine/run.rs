@@ -34,6 +34,15 @@ pub struct RunSpec {
     pub flag: StopFlag,
 }
 
+/// A prefix that another run is computing right now.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Awaited {
+    /// The sequence of that run.
+    pub(super) leader: SeqId,
+    /// How many tokens of the prompt it will have.
+    pub(super) prefix: usize,
+}
+
 /// A run on the decode thread. Dropping it, for whatever reason, releases its flag.
 pub(super) struct Run {
     pub(super) id: u64,
@@ -48,6 +57,8 @@ pub(super) struct Run {
     pub(super) seq: Option<SeqId>,
     pub(super) sampler: Sampler,
     pub(super) idle_steps: u32,
+    /// Whose prefix it waits for.
+    pub(super) awaits: Option<Awaited>,
     /// Since when the client has not been reading.
     pub(super) parked_since: Option<Instant>,
     /// Begin and end of the last decode that contained this run.
@@ -90,6 +101,7 @@ impl Run {
             seq: None,
             sampler: Sampler::new(spec.sampling.clone()),
             idle_steps: 0,
+            awaits: None,
             parked_since: None,
             last_decode: None,
             sampling: Arc::new(spec.sampling),
@@ -107,16 +119,24 @@ impl Run {
         }
     }
 
-    /// The run has a sequence that holds the first `cached` tokens of its prompt.
-    pub(super) fn admit(&mut self, seq: SeqId, cached: usize) {
+    /// The run has a sequence.
+    pub(super) fn admit(&mut self, seq: SeqId) {
         self.seq = Some(seq);
-        self.computed = cached;
-        self.n_cached = cached;
         self.admitted = Some(Instant::now());
         // The penalties look back on the prompt too.
         for &token in &self.tokens {
             self.sampler.accept(token);
         }
+    }
+
+    /// Its sequence holds the first `cached` tokens of its prompt.
+    pub(super) fn begin_at(&mut self, cached: usize) {
+        self.computed = cached;
+        self.n_cached = cached;
+    }
+
+    pub(super) fn n_prompt(&self) -> usize {
+        self.n_prompt
     }
 
     pub(super) fn remaining(&self) -> usize {
@@ -137,7 +157,8 @@ impl Run {
         RunView {
             remaining: self.remaining(),
             idle_steps: self.idle_steps,
-            parked: self.parked_since.is_some(),
+            parked: self.parked_since.is_some() || self.awaits.is_some(),
+            pause_after: usize::MAX,
         }
     }
 

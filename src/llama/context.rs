@@ -12,7 +12,7 @@ use llama_cpp_sys_2 as sys;
 use super::operation::Operation;
 use super::stop_check::StopCheck;
 use super::threadpool::Threadpool;
-use super::{Batch, LlamaError, Model, SeqId, backend, shim};
+use super::{Batch, KvType, LlamaError, Model, SeqId, backend, shim};
 
 /// The shape of a context.
 #[derive(Debug, Clone)]
@@ -25,6 +25,35 @@ pub struct ContextParams {
     pub n_batch: u32,
     /// The threads that compute.
     pub n_threads: u32,
+    /// Element type of keys and values.
+    pub kv_type: KvType,
+    /// Whether attention is computed in one fused operation.
+    pub flash_attention: FlashAttention,
+}
+
+impl Default for ContextParams {
+    fn default() -> Self {
+        Self {
+            n_ctx: 0,
+            n_seq_max: 1,
+            n_batch: 512,
+            n_threads: 1,
+            kv_type: KvType::default(),
+            flash_attention: FlashAttention::default(),
+        }
+    }
+}
+
+/// Whether attention is one fused operation (flash attention), or products with a softmax between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FlashAttention {
+    /// Where the backend has it.
+    #[default]
+    Auto,
+    /// Always; quantised values need it.
+    On,
+    /// Never.
+    Off,
 }
 
 /// What became of a decode that did not fail.
@@ -117,6 +146,13 @@ impl Context {
         native.n_outputs_max = n_seq_max;
         native.n_threads = params.n_threads as i32;
         native.n_threads_batch = params.n_threads as i32;
+        native.type_k = params.kv_type.to_native();
+        native.type_v = native.type_k;
+        native.flash_attn_type = match params.flash_attention {
+            FlashAttention::Auto => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
+            FlashAttention::On => sys::LLAMA_FLASH_ATTN_TYPE_ENABLED,
+            FlashAttention::Off => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
+        };
         native.kv_unified = false;
         native.swa_full = false;
         native.no_perf = true;
@@ -339,7 +375,11 @@ impl Context {
         }))
     }
 
-    fn check_seq(&self, seq: SeqId) -> Result<(), LlamaError> {
+    pub(super) fn as_ptr(&mut self) -> *mut sys::llama_context {
+        self.ptr.as_ptr()
+    }
+
+    pub(super) fn check_seq(&self, seq: SeqId) -> Result<(), LlamaError> {
         if seq.0 < self.n_seq_max {
             return Ok(());
         }

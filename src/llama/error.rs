@@ -48,6 +48,9 @@ pub enum LlamaError {
         /// Index of the row in the batch.
         row: usize,
     },
+    /// What a sequence holds could not be moved to host memory or back.
+    #[error("a sequence cannot be saved or restored: {0}")]
+    State(&'static str),
     /// A token id outside the vocabulary.
     #[error("token {token} is not in the vocabulary of {n_vocab} tokens")]
     UnknownToken {

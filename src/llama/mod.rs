@@ -9,8 +9,10 @@ mod backend;
 mod batch;
 mod context;
 mod error;
+mod kv_type;
 mod model;
 mod operation;
+mod seq_state;
 mod shim;
 mod stop_check;
 mod threadpool;
@@ -19,9 +21,11 @@ mod vocab;
 
 pub use backend::{Backend, LLAMA_BUILD};
 pub use batch::{Batch, SeqId};
-pub use context::{Context, ContextParams, DecodeOutcome, SeqBounds};
+pub use context::{Context, ContextParams, DecodeOutcome, FlashAttention, SeqBounds};
 pub use error::LlamaError;
+pub use kv_type::{KvType, UnknownKvType};
 pub use model::{Model, ModelParams};
+pub use seq_state::SeqState;
 pub use token::Token;
 pub use vocab::{MAX_TEXT_BYTES, TokenizeOptions, Vocab};
 

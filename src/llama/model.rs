@@ -155,6 +155,20 @@ impl Model {
         unsafe { sys::llama_model_n_swa(self.as_ptr()) }.max(0) as u32
     }
 
+    /// Query heads of a layer.
+    #[must_use]
+    pub fn n_head(&self) -> u32 {
+        // SAFETY: a getter on a live model.
+        unsafe { sys::llama_model_n_head(self.as_ptr()) }.max(0) as u32
+    }
+
+    /// True where this build could have put layers on a GPU.
+    #[must_use]
+    pub fn may_be_on_gpu(&self) -> bool {
+        // SAFETY: a getter of what was compiled in and found.
+        unsafe { sys::llama_supports_gpu_offload() }
+    }
+
     /// True where the model keeps a recurrent state that cannot be rolled back (Mamba, RWKV, hybrids).
     #[must_use]
     pub fn is_recurrent(&self) -> bool {

@@ -16,10 +16,12 @@ pub(super) enum Operation {
     MemoryRemove,
     MemoryCopy,
     MemoryBounds,
+    StateSave,
+    StateRestore,
 }
 
 /// The operations by number, so that the abort hook needs no lock to name the last one.
-const ALL: [Operation; 10] = [
+const ALL: [Operation; 12] = [
     Operation::LoadModel,
     Operation::NewContext,
     Operation::Decode,
@@ -30,6 +32,8 @@ const ALL: [Operation; 10] = [
     Operation::MemoryRemove,
     Operation::MemoryCopy,
     Operation::MemoryBounds,
+    Operation::StateSave,
+    Operation::StateRestore,
 ];
 
 static LAST: AtomicU8 = AtomicU8::new(u8::MAX);
@@ -48,6 +52,8 @@ impl Operation {
             Self::MemoryRemove => "removing KV cells",
             Self::MemoryCopy => "copying KV cells",
             Self::MemoryBounds => "reading KV positions",
+            Self::StateSave => "saving a sequence",
+            Self::StateRestore => "restoring a sequence",
         }
     }
 

@@ -89,6 +89,28 @@ unsafe extern "C" {
         pos_max: *mut i32,
         err: *mut ShimError,
     ) -> i32;
+    pub(super) fn rein_state_size(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        size: *mut usize,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_state_get(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        data: *mut u8,
+        capacity: usize,
+        size: *mut usize,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_state_set(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        data: *const u8,
+        len: usize,
+        size: *mut usize,
+        err: *mut ShimError,
+    ) -> i32;
 }
 
 /// Runs one wrapped call: names it for the abort hook, and returns its status or what it threw.

@@ -1,7 +1,8 @@
 //! How much context this machine's memory holds.
 
 use super::gguf::GgufHeader;
-use super::kv::{KvType, kv_bytes};
+use super::kv::kv_bytes;
+use crate::llama::KvType;
 
 /// The share of the available memory that KV cells may take when nobody asked for a context length.
 const KV_SHARE: f64 = 0.5;
@@ -11,13 +12,31 @@ const MIN_CONTEXT: u32 = 4096;
 
 /// The largest context, at most the native one, whose cells for `parallel` runs fit the memory: a
 /// multiple of 256 tokens.
-pub(super) fn fitting_context(header: &GgufHeader, native: u32, parallel: u32) -> u32 {
+pub(super) fn fitting_context(
+    header: &GgufHeader,
+    native: u32,
+    parallel: u32,
+    kv_type: KvType,
+) -> u32 {
     let Some(available) = available_bytes() else {
         return native;
     };
     fit(native, |context| {
-        let bytes = kv_bytes(header, u64::from(context), KvType::F16)?;
+        let bytes = kv_bytes(header, u64::from(context), kv_type)?;
         Some(bytes as f64 * f64::from(parallel) <= available as f64 * KV_SHARE)
+    })
+}
+
+/// The share of the available memory that prefixes without a sequence may take when nobody asked for a bound.
+const HOST_CACHE_SHARE: f64 = 0.1;
+
+/// The most that is taken unasked: more than that should be somebody's decision.
+const MAX_HOST_CACHE: usize = 2 << 30;
+
+/// Bytes of host memory for prefixes that have no sequence any more.
+pub(super) fn host_cache_bytes() -> usize {
+    available_bytes().map_or(MAX_HOST_CACHE / 8, |available| {
+        ((available as f64 * HOST_CACHE_SHARE) as usize).min(MAX_HOST_CACHE)
     })
 }
 

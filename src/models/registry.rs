@@ -12,7 +12,7 @@ use super::memory;
 use super::progress::{LoadProgress, LoadReport};
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
 use crate::engine::{Engine, EngineError, EngineParams};
-use crate::llama::{Backend, LlamaError, Model, ModelParams};
+use crate::llama::{Backend, KvType, LlamaError, Model, ModelParams};
 use crate::stop::{StopCause, StopFlag, StopRecord};
 
 /// How a model is to be loaded.
@@ -31,6 +31,13 @@ pub struct LoadOptions {
     pub max_step_ms: u32,
     /// Layers on the GPU; -1 means all.
     pub n_gpu_layers: i32,
+    /// Element type of the KV cells.
+    pub kv_type: KvType,
+    /// Whether attention is one fused operation; `None` leaves it to the engine.
+    pub flash_attention: Option<bool>,
+    /// Host memory for conversations that have no sequence any more, in MiB; `None` takes a share of what is
+    /// free.
+    pub host_cache_mib: Option<u32>,
     /// A Jinja template that replaces the model's own.
     pub chat_template: Option<String>,
 }
@@ -44,6 +51,9 @@ impl Default for LoadOptions {
             max_queue: 64,
             max_step_ms: 100,
             n_gpu_layers: -1,
+            kv_type: KvType::default(),
+            flash_attention: None,
+            host_cache_mib: None,
             chat_template: None,
         }
     }
@@ -375,7 +385,7 @@ fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions
     let context = if options.context > 0 {
         options.context
     } else {
-        memory::fitting_context(header, native_context, parallel)
+        memory::fitting_context(header, native_context, parallel, options.kv_type)
     };
     let defaults = EngineParams::default();
     EngineParams {
@@ -386,6 +396,12 @@ fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions
         } else {
             defaults.threads
         },
+        kv_type: options.kv_type,
+        flash_attention: options.flash_attention,
+        host_cache_bytes: options.host_cache_mib.map_or_else(
+            memory::host_cache_bytes,
+            |mib| mib as usize * 1024 * 1024,
+        ),
         max_queue: options.max_queue,
         max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
         ..defaults

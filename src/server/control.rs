@@ -71,6 +71,7 @@ fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
             .chat_template_override
             .clone()
             .or_else(|| defaults.chat_template.clone()),
+        kv_type: request.cache_type_kv.unwrap_or(defaults.kv_type),
         ..defaults.clone()
     }
 }
@@ -94,7 +95,7 @@ fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {
         requires_trust_remote_code: false,
         context: context(model),
         template: template(model),
-        cache_type_kv: None,
+        cache_type_kv: Some(model.options.kv_type.name().into()),
         chat_template: model.template_source.clone(),
         speculative_type: None,
     }

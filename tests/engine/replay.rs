@@ -25,6 +25,7 @@ pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[
             n_seq_max: 1,
             n_batch: 512,
             n_threads: 2,
+            ..ContextParams::default()
         },
         &|| false,
     )

@@ -100,4 +100,27 @@ int32_t rein_memory_seq_bounds(struct llama_context * ctx, llama_seq_id seq, lla
     });
 }
 
+int32_t rein_state_size(struct llama_context * ctx, llama_seq_id seq, size_t * size, rein_error * err) {
+    return guarded(err, [&] {
+        *size = llama_state_seq_get_size(ctx, seq);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_state_get(struct llama_context * ctx, llama_seq_id seq, uint8_t * data, size_t capacity, size_t * size,
+                       rein_error * err) {
+    return guarded(err, [&] {
+        *size = llama_state_seq_get_data(ctx, data, capacity, seq);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_state_set(struct llama_context * ctx, llama_seq_id seq, const uint8_t * data, size_t len, size_t * size,
+                       rein_error * err) {
+    return guarded(err, [&] {
+        *size = llama_state_seq_set_data(ctx, data, len, seq);
+        return REIN_OK;
+    });
+}
+
 } // extern "C"

@@ -51,6 +51,14 @@ int32_t rein_memory_seq_cp(struct llama_context * ctx, llama_seq_id src, llama_s
 int32_t rein_memory_seq_bounds(struct llama_context * ctx, llama_seq_id seq, llama_pos * pos_min,
                                llama_pos * pos_max, rein_error * err);
 
+// *size: bytes that rein_state_get writes, or has written; 0 where it failed. The state is that of one sequence.
+int32_t rein_state_size(struct llama_context * ctx, llama_seq_id seq, size_t * size, rein_error * err);
+int32_t rein_state_get(struct llama_context * ctx, llama_seq_id seq, uint8_t * data, size_t capacity, size_t * size,
+                       rein_error * err);
+// *size: bytes read; 0 where it failed, and the sequence then holds nothing that could be relied on.
+int32_t rein_state_set(struct llama_context * ctx, llama_seq_id seq, const uint8_t * data, size_t len, size_t * size,
+                       rein_error * err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,8 +62,8 @@ __attribute__((weak)) void * operator new(std::size_t size) {
     }
 }
 
-// build.rs has the linker send llama.cpp's calls of ggml_backend_buffer_clear here. In a program that links
-// rein as a library the call goes straight to ggml, and this is not used.
+// build.rs has the linker send llama.cpp's calls of ggml_backend_buffer_clear here (--wrap). In a program that
+// links rein as a library the call goes straight to ggml, and this is not used.
 extern "C" {
 
 __attribute__((weak)) void __real_ggml_backend_buffer_clear(ggml_backend_buffer_t buffer, uint8_t value);

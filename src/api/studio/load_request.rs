@@ -5,8 +5,9 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::api::errors::ApiError;
-use crate::api::fields::{Fields, wrong_type, wrong_value};
+use crate::api::fields::{Fields, wrong_type};
 use crate::api::openai::MAX_ID_BYTES;
+use crate::models::{KvType, UnknownKvType};
 
 /// The longest context that may be asked for, in tokens.
 pub const MAX_SEQ_LENGTH: u32 = 1_048_576;
@@ -16,14 +17,6 @@ pub const MAX_PATH_BYTES: usize = 4096;
 
 /// The longest `chat_template_override`, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 256 * 1024;
-
-/// The type that the KV cache has.
-const KV_TYPE: &str = "f16";
-
-/// Types of the KV cache that are known and not supported yet.
-const OTHER_KV_TYPES: &[&str] = &[
-    "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl",
-];
 
 /// Text that must not appear in logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,7 +62,7 @@ pub struct LoadRequest {
     /// A Jinja template in place of the model's own.
     pub chat_template_override: Option<String>,
     /// The type of the KV cache, where the request named one.
-    pub cache_type_kv: Option<&'static str>,
+    pub cache_type_kv: Option<KvType>,
     /// An id by which the load can be cancelled.
     pub cancel_id: Option<String>,
     /// Whether generations of the present model may be stopped to make way.
@@ -131,23 +124,14 @@ fn template(request: &Fields<'_>) -> Result<Option<String>, ApiError> {
     Ok(text.filter(|text| !text.trim().is_empty()))
 }
 
-fn kv_type(request: &Fields<'_>) -> Result<Option<&'static str>, ApiError> {
+fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
     let field = "cache_type_kv";
-    let name = request.string(field)?.filter(|name| !name.is_empty());
-    match name {
-        None => Ok(None),
-        Some(KV_TYPE) => Ok(Some(KV_TYPE)),
-        Some(name) if OTHER_KV_TYPES.contains(&name) => Err(ApiError::unsupported_parameter(
-            field,
-            format!(
-                "`{field}` \"{name}\" is known but not supported yet. Leave it out, or send \"{KV_TYPE}\"."
-            ),
-        )),
-        Some(name) => {
-            let wanted = format!("\"{KV_TYPE}\" or absent");
-            Err(wrong_value(field, &wanted, &name.into()))
-        }
-    }
+    let Some(name) = request.string(field)?.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
+    name.parse()
+        .map(Some)
+        .map_err(|error: UnknownKvType| ApiError::invalid_value(field, format!("`{field}`: {error}.")))
 }
 
 fn refuse_gpu_ids(request: &Fields<'_>) -> Result<(), ApiError> {
@@ -285,15 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn the_kv_type_is_f16_for_now() {
-        assert_eq!(
-            good("cache_type_kv", json!("f16")).cache_type_kv,
-            Some("f16")
-        );
-        assert_eq!(good("cache_type_kv", Value::Null).cache_type_kv, None);
-        for name in OTHER_KV_TYPES {
-            refused("cache_type_kv", json!(name), "unsupported_parameter");
+    fn the_kv_type_is_known_by_its_name() {
+        for name in [
+            "f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl",
+        ] {
+            let kv_type = good("cache_type_kv", json!(name)).cache_type_kv;
+            assert_eq!(kv_type.map(KvType::name), Some(name));
         }
+        assert_eq!(good("cache_type_kv", Value::Null).cache_type_kv, None);
         refused("cache_type_kv", json!("q9"), "invalid_value");
         refused("cache_type_kv", json!(16), "invalid_type");
     }

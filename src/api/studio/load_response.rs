@@ -97,7 +97,7 @@ pub struct LoadResponse {
     /// What the template can do.
     #[serde(flatten)]
     pub template: TemplateFlags,
-    /// The type of the KV cache, where one was asked for.
+    /// The type of the KV cells.
     pub cache_type_kv: Option<String>,
     /// The chat template's text.
     pub chat_template: Option<String>,

@@ -1,0 +1,233 @@
+//! [`DecodeThread`]: the loop that owns the context and computes for everybody.
+//!
+//! It never blocks on a client, never awaits, and parks itself when there is nothing to do.
+
+mod admission;
+mod ending;
+mod step;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use super::cost::CostModel;
+use super::error::EngineError;
+use super::handle::{EngineParams, Shared};
+use super::metrics::EngineMetrics;
+use super::planner::{Limits, RunView, plan};
+use super::prefix::{HostCache, Sequences};
+use super::run::Run;
+use crate::llama::{Batch, Context, DecodeOutcome, SeqId, SeqState, Token};
+use crate::stop::{StopCause, StopFlag};
+
+/// The state of a decode thread.
+pub(super) struct DecodeThread {
+    context: Context,
+    commands: Receiver<Run>,
+    shared: Arc<Shared>,
+    /// Accepted runs without a sequence, in the order they came.
+    waiting: VecDeque<Run>,
+    /// Runs with a sequence.
+    active: Vec<Run>,
+    sequences: Sequences,
+    /// Prefixes that have no sequence any more.
+    host: HostCache<SeqState>,
+    cost: CostModel,
+    limits: Limits,
+    slow_client: Duration,
+    batch: Batch,
+    bytes: Vec<u8>,
+    metrics: EngineMetrics,
+}
+
+impl DecodeThread {
+    pub(super) fn new(
+        context: Context,
+        commands: Receiver<Run>,
+        shared: Arc<Shared>,
+        params: &EngineParams,
+    ) -> Self {
+        let n_seq_max = context.n_seq_max();
+        Self {
+            commands,
+            shared,
+            waiting: VecDeque::new(),
+            active: Vec::new(),
+            sequences: Sequences::new(n_seq_max),
+            host: HostCache::new(params.host_cache_bytes),
+            cost: CostModel::new(n_seq_max as usize),
+            limits: Limits {
+                max_step: params.max_step,
+                max_chunk: context.n_batch() as usize,
+            },
+            slow_client: params.slow_client,
+            batch: Batch::new(),
+            bytes: Vec::new(),
+            metrics: EngineMetrics::new(),
+            context,
+        }
+    }
+
+    /// One small decode, so that the first request does not pay for paging the weights in.
+    pub(super) fn warm_up(&mut self, flag: &StopFlag) -> Result<(), EngineError> {
+        let token = self.context.model().vocab().bos().unwrap_or(Token(0));
+        self.batch.clear();
+        self.batch.push(token, 0, SeqId(0), true);
+        let outcome = self.context.decode(&mut self.batch, &|| flag.is_set())?;
+        self.context.rest();
+        self.context.clear()?;
+        if outcome == DecodeOutcome::Aborted || flag.is_set() {
+            return Err(EngineError::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Runs until the engine closes. A panic ends every run with an error and nothing else.
+    pub(super) fn run(mut self) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            while self.shared.closing().is_none() {
+                self.turn();
+            }
+        }));
+        self.shared.close(StopCause::Unload);
+        let closing = self.shared.closing().unwrap_or(StopCause::Unload);
+        self.take_commands();
+        let all = std::mem::take(&mut self.active)
+            .into_iter()
+            .chain(std::mem::take(&mut self.waiting));
+        for run in all {
+            if outcome.is_err() {
+                run.fail("the decode thread failed; load the model again".into());
+            } else {
+                run.flag.set(closing);
+                Self::finish_stopped(run);
+            }
+        }
+        self.shared.waiting.store(0, Ordering::Release);
+        self.shared.running.store(0, Ordering::Release);
+        self.publish();
+    }
+
+    /// One turn of the loop: take commands, drop what is stopped, admit, plan, compute.
+    fn turn(&mut self) {
+        self.take_commands();
+        self.sweep();
+        self.admit();
+        self.publish();
+        let views = self.views();
+        let plan = plan(&views, &self.cost, self.limits);
+        if plan.rows.is_empty() && plan.chunk.is_none() {
+            self.park();
+            return;
+        }
+        let started = Instant::now();
+        for run in &mut self.active {
+            run.idle_steps = run.idle_steps.saturating_add(1);
+        }
+        // Runs are removed as they finish, so both parts are named by id.
+        let chunk = plan.chunk.map(|chunk| (self.active[chunk.run].id, chunk));
+        if !plan.rows.is_empty() {
+            self.decode_rows(&plan.rows);
+        }
+        if let Some((id, chunk)) = chunk {
+            self.prefill(id, chunk);
+        }
+        self.metrics
+            .step_seconds
+            .record(started.elapsed().as_secs_f64());
+    }
+
+    /// What the planner sees. A prompt pauses where another run waits for exactly so much of it: a sliding
+    /// window cannot be copied later than that.
+    fn views(&self) -> Vec<RunView> {
+        let mut views: Vec<_> = self.active.iter().map(Run::view).collect();
+        for awaited in self.active.iter().filter_map(|run| run.awaits) {
+            let leader = |run: &Run| run.seq == Some(awaited.leader);
+            if let Some(index) = self.active.iter().position(leader) {
+                let left = awaited.prefix.saturating_sub(self.active[index].computed);
+                if left > 0 {
+                    views[index].pause_after = views[index].pause_after.min(left);
+                }
+            }
+        }
+        views
+    }
+
+    fn take_commands(&mut self) {
+        while let Ok(run) = self.commands.try_recv() {
+            self.waiting.push_back(run);
+        }
+    }
+
+    /// Nothing can be computed: sleep until somebody unparks this thread, or a time limit passes.
+    fn park(&self) {
+        self.context.rest();
+        let limits = self.active.iter().flat_map(|run| {
+            let slow = run.parked_since.map(|since| since + self.slow_client);
+            [run.deadline, slow].into_iter().flatten()
+        });
+        match limits.min() {
+            Some(next) => std::thread::park_timeout(next.saturating_duration_since(Instant::now())),
+            None => std::thread::park(),
+        }
+    }
+
+    /// Applies time limits and backpressure, and drops every run whose flag is set.
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        for run in self.active.iter_mut().chain(&mut self.waiting) {
+            if run.is_abandoned() {
+                run.flag.set(StopCause::Disconnect);
+            }
+            if run.deadline.is_some_and(|deadline| now >= deadline) {
+                run.flag.set(StopCause::Deadline);
+            }
+        }
+        for run in &mut self.active {
+            run.update_parking(now);
+            if run
+                .parked_since
+                .is_some_and(|since| now - since >= self.slow_client)
+            {
+                run.flag.set(StopCause::SlowClient);
+            }
+        }
+        while let Some(index) = self.active.iter().position(|run| run.flag.is_set()) {
+            self.stop_active(index);
+        }
+        while let Some(index) = self.waiting.iter().position(|run| run.flag.is_set()) {
+            if let Some(run) = self.waiting.remove(index) {
+                self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+                Self::finish_stopped(run);
+            }
+        }
+    }
+
+    /// Shows the state of the sequences to `/slots` and to the metrics.
+    fn publish(&mut self) {
+        self.metrics.running.set(self.active.len() as f64);
+        self.metrics.waiting.set(self.waiting.len() as f64);
+        self.metrics
+            .cached_tokens
+            .set((self.sequences.cached_tokens() + self.host.tokens()) as f64);
+        self.metrics.host_cache_bytes.set(self.host.bytes() as f64);
+        self.metrics
+            .prefixes_evicted
+            .absolute(self.host.evicted());
+        let mut slots = self
+            .shared
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let seq = SeqId(index as u32);
+            let run = self.active.iter().find(|run| run.seq == Some(seq));
+            slot.run = run.map(Run::public_view);
+            slot.n_held = self.sequences.len_of(seq);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! One step: the rows and the prompt chunk that were planned, computed and sampled.
+
+use std::time::Instant;
+
+use super::DecodeThread;
+use crate::engine::events::FinishReason;
+use crate::engine::planner::Chunk;
+use crate::llama::{DecodeOutcome, LlamaError};
+use crate::stop::StopFlag;
+
+impl DecodeThread {
+    /// Computes one token of each of these runs, and draws the next.
+    pub(super) fn decode_rows(&mut self, indexes: &[usize]) {
+        self.batch.clear();
+        for &index in indexes {
+            let run = &self.active[index];
+            if let Some(seq) = run.seq {
+                self.batch
+                    .push(run.tokens[run.computed], run.computed, seq, true);
+            }
+        }
+        let flags: Vec<StopFlag> = indexes
+            .iter()
+            .map(|&i| self.active[i].flag.clone())
+            .collect();
+        let ids: Vec<u64> = indexes.iter().map(|&i| self.active[i].id).collect();
+        let started = Instant::now();
+        // Aborting undoes every row of the batch, so only when nobody wants theirs.
+        let shared = &self.shared;
+        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing().is_some();
+        let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
+        let ended = Instant::now();
+        for &index in indexes {
+            self.active[index].last_decode = Some((started, ended));
+        }
+        match outcome {
+            Ok(DecodeOutcome::Done) => {
+                self.cost.learn_rows(indexes.len(), ended - started);
+                for (row, id) in ids.into_iter().enumerate() {
+                    self.advance(id, 1, Some(row));
+                }
+            }
+            Ok(DecodeOutcome::Aborted) => self.resync(&ids),
+            Ok(DecodeOutcome::NoCells) => self.fail_all(&ids, "the KV cache has no free cells"),
+            Err(error) => self.fail_all(&ids, &error.to_string()),
+        }
+    }
+
+    /// Computes a piece of one run's prompt; draws the first token where it is the last piece.
+    pub(super) fn prefill(&mut self, id: u64, chunk: Chunk) {
+        let Some(run) = self.active.iter_mut().find(|run| run.id == id) else {
+            return;
+        };
+        let Some(seq) = run.seq else { return };
+        if run.flag.is_set() {
+            return;
+        }
+        let end = run.computed + chunk.tokens;
+        let is_last = end == run.tokens.len();
+        self.batch.clear();
+        for position in run.computed..end {
+            let output = is_last && position + 1 == end;
+            self.batch.push(run.tokens[position], position, seq, output);
+        }
+        let flag = run.flag.clone();
+        let started = Instant::now();
+        let shared = &self.shared;
+        let nobody_wants_it = || flag.is_set() || shared.closing().is_some();
+        let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
+        let ended = Instant::now();
+        run.last_decode = Some((started, ended));
+        match outcome {
+            Ok(DecodeOutcome::Done) => {
+                self.cost.learn_chunk(chunk.tokens, ended - started);
+                let row = is_last.then(|| chunk.tokens - 1);
+                self.advance(id, chunk.tokens, row);
+            }
+            Ok(DecodeOutcome::Aborted) => self.resync(&[id]),
+            Ok(DecodeOutcome::NoCells) => self.fail_all(&[id], "the KV cache has no free cells"),
+            Err(error) => self.fail_all(&[id], &error.to_string()),
+        }
+    }
+
+    /// A run has `n` more tokens computed; with a row of logits, its next token is drawn.
+    fn advance(&mut self, id: u64, n: usize, row: Option<usize>) {
+        let Some(index) = self.active.iter().position(|run| run.id == id) else {
+            return;
+        };
+        let run = &mut self.active[index];
+        if let Some(seq) = run.seq {
+            self.sequences
+                .extend(seq, &run.tokens[run.computed..run.computed + n]);
+        }
+        run.computed += n;
+        run.idle_steps = 0;
+        let (seq, prompt_is_read) = (run.seq, run.computed == run.n_prompt());
+        if let Some(row) = row {
+            self.take_token(index, row);
+        }
+        if let (true, Some(seq)) = (prompt_is_read, seq) {
+            self.checkpoint(seq);
+        }
+    }
+
+    /// Draws the next token of a run from a row of logits, and ends the run where that was its last.
+    fn take_token(&mut self, index: usize, row: usize) {
+        let run = &self.active[index];
+        if run.flag.is_set() {
+            // Computed in the batch that was in flight; the next sweep ends the run.
+            self.metrics.wasted_tokens.increment(1);
+            return;
+        }
+        let id = run.id;
+        match self.draw(index, row) {
+            Ok(None) => {}
+            Ok(Some(reason)) => self.finish(index, reason),
+            Err(error) => self.fail_all(&[id], &error.to_string()),
+        }
+    }
+
+    fn draw(&mut self, index: usize, row: usize) -> Result<Option<FinishReason>, LlamaError> {
+        let run = &mut self.active[index];
+        let token = run.sampler.draw(self.context.logits(row)?);
+        let vocab = self.context.model().vocab();
+        self.bytes.clear();
+        let bytes = if vocab.is_end_of_generation(token) {
+            None
+        } else {
+            vocab.append_bytes(token, false, &mut self.bytes)?;
+            Some(&self.bytes[..])
+        };
+        let now = Instant::now();
+        match run.since_last_token(now) {
+            Some(gap) => self.metrics.inter_token_latency.record(gap.as_secs_f64()),
+            None => self
+                .metrics
+                .time_to_first_token
+                .record(run.since_submitted(now).as_secs_f64()),
+        }
+        self.metrics.generated_tokens.increment(1);
+        Ok(run.accept(token, bytes, now))
+    }
+
+}

@@ -1,0 +1,16 @@
+//! One prefix, computed once: what the sequences hold, what the host memory holds, and where a new run
+//! finds the longest beginning of its prompt.
+//!
+//! Pure bookkeeping: whoever calls moves the cells.
+
+mod host;
+mod sequences;
+
+pub use host::{Found, HostCache};
+pub use sequences::{Assignment, Sequences, Source};
+
+use crate::llama::Token;
+
+fn common_prefix(a: &[Token], b: &[Token]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
