@@ -28,7 +28,7 @@ fn a_continued_conversation_reuses_its_prefix_and_stays_right() {
         let second_prompt = words(5, 550) + &first.text + " And then";
         let second = finish(
             model
-                .generate(endless(&model, second_prompt.clone(), 20))
+                .generate(endless(&model, second_prompt.clone(), 48))
                 .unwrap(),
         );
         let usage = second.summary.usage;

@@ -3,6 +3,7 @@
 
 mod correctness;
 mod models;
+mod prefix;
 mod replay;
 mod soak;
 mod stop;

@@ -27,8 +27,14 @@ pub fn model_file(name: &str) -> PathBuf {
 
 /// Loads a test model with `context` tokens for each of four runs.
 pub fn load(name: &str, context: u32) -> LocalModel {
+    load_for(name, context, 4)
+}
+
+/// Loads a test model with `context` tokens for each of so many runs.
+pub fn load_for(name: &str, context: u32, parallel: u32) -> LocalModel {
     let options = LoadOptions {
         context,
+        parallel,
         threads: 2,
         ..LoadOptions::default()
     };
