@@ -5,10 +5,12 @@
 //! no JSON in here; what protocols and templates are, this module does not know.
 //!
 //! The pure parts are [`planner`] (which rows the next step computes), [`prefix`] (which sequence a run
-//! takes), [`text`] (bytes → characters, stop strings) and [`cost`] (how long things take).
+//! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
+//! (how long things take).
 
 pub mod cost;
 mod decode_thread;
+pub mod drafts;
 mod error;
 mod events;
 mod handle;

@@ -1,0 +1,11 @@
+//! Drafts: guesses at a run's next tokens, verified in the step that computes them.
+//!
+//! A decode of a few rows takes little longer than that of one, because both read the same weights. So where
+//! something foretells the next tokens, they are computed together: k drafted tokens that are all accepted give
+//! k + 1 tokens in one step. Text that repeats itself (a rewritten file, a quoted document) is foretold by n-grams.
+
+mod counters;
+mod verify;
+
+pub use counters::DraftCounters;
+pub use verify::{Verified, verify};
