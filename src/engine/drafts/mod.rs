@@ -4,8 +4,18 @@
 //! something foretells the next tokens, they are computed together: k drafted tokens that are all accepted give
 //! k + 1 tokens in one step. Text that repeats itself (a rewritten file, a quoted document) is foretold by n-grams.
 
+mod acceptance;
 mod counters;
+mod kind;
+mod params;
+mod policy;
+mod row_costs;
 mod verify;
 
+pub use acceptance::Acceptance;
 pub use counters::DraftCounters;
+pub use kind::{DraftKind, UnknownDraftKind};
+pub use params::{DraftParams, DraftParamsError, NgramParams};
+pub use policy::DraftPolicy;
+pub use row_costs::RowCosts;
 pub use verify::{Verified, verify};
