@@ -7,14 +7,24 @@
 mod acceptance;
 mod counters;
 mod kind;
+mod ngram_mod;
+mod ngram_simple;
+mod ngram_table;
+mod ngram_tables;
 mod params;
 mod policy;
+mod position_index;
 mod row_costs;
 mod verify;
+mod window;
 
 pub use acceptance::Acceptance;
 pub use counters::DraftCounters;
 pub use kind::{DraftKind, UnknownDraftKind};
+pub use ngram_mod::NgramMod;
+pub use ngram_simple::NgramSimple;
+pub use ngram_table::NgramTable;
+pub use ngram_tables::NgramTables;
 pub use params::{DraftParams, DraftParamsError, NgramParams};
 pub use policy::DraftPolicy;
 pub use row_costs::RowCosts;
