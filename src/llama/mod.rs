@@ -12,6 +12,7 @@ mod error;
 mod kv_type;
 mod model;
 mod operation;
+mod sampler_chain;
 mod seq_state;
 mod shim;
 mod stop_check;
@@ -25,6 +26,7 @@ pub use context::{Context, ContextParams, DecodeOutcome, FlashAttention, SeqBoun
 pub use error::LlamaError;
 pub use kv_type::{KvType, UnknownKvType};
 pub use model::{Model, ModelParams};
+pub use sampler_chain::{ChainSampler, SamplerChain};
 pub use seq_state::SeqState;
 pub use token::Token;
 pub use vocab::{MAX_TEXT_BYTES, TokenizeOptions, Vocab};

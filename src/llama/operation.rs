@@ -18,10 +18,14 @@ pub(super) enum Operation {
     MemoryBounds,
     StateSave,
     StateRestore,
+    Detokenize,
+    NewSampler,
+    SamplerAccept,
+    SamplerApply,
 }
 
 /// The operations by number, so that the abort hook needs no lock to name the last one.
-const ALL: [Operation; 12] = [
+const ALL: [Operation; 16] = [
     Operation::LoadModel,
     Operation::NewContext,
     Operation::Decode,
@@ -34,6 +38,10 @@ const ALL: [Operation; 12] = [
     Operation::MemoryBounds,
     Operation::StateSave,
     Operation::StateRestore,
+    Operation::Detokenize,
+    Operation::NewSampler,
+    Operation::SamplerAccept,
+    Operation::SamplerApply,
 ];
 
 static LAST: AtomicU8 = AtomicU8::new(u8::MAX);
@@ -54,6 +62,10 @@ impl Operation {
             Self::MemoryBounds => "reading KV positions",
             Self::StateSave => "saving a sequence",
             Self::StateRestore => "restoring a sequence",
+            Self::Detokenize => "putting texts of tokens together",
+            Self::NewSampler => "creation of a sampler",
+            Self::SamplerAccept => "telling a sampler of a token",
+            Self::SamplerApply => "sampling",
         }
     }
 

@@ -67,6 +67,38 @@ unsafe extern "C" {
         n_out: *mut i32,
         err: *mut ShimError,
     ) -> i32;
+    pub(super) fn rein_detokenize(
+        vocab: *const sys::llama_vocab,
+        tokens: *const sys::llama_token,
+        n_tokens: i32,
+        buf: *mut c_char,
+        capacity: i32,
+        remove_special: bool,
+        unparse_special: bool,
+        n_out: *mut i32,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_sampler_new_dry(
+        vocab: *const sys::llama_vocab,
+        multiplier: f32,
+        base: f32,
+        allowed_length: i32,
+        last_n: i32,
+        breakers: *mut *const c_char,
+        n_breakers: usize,
+        out: *mut *mut sys::llama_sampler,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_sampler_accept(
+        sampler: *mut sys::llama_sampler,
+        token: sys::llama_token,
+        err: *mut ShimError,
+    ) -> i32;
+    pub(super) fn rein_sampler_apply(
+        sampler: *mut sys::llama_sampler,
+        candidates: *mut sys::llama_token_data_array,
+        err: *mut ShimError,
+    ) -> i32;
     pub(super) fn rein_memory_clear(ctx: *mut sys::llama_context, err: *mut ShimError) -> i32;
     pub(super) fn rein_memory_seq_rm(
         ctx: *mut sys::llama_context,

@@ -27,6 +27,10 @@ pub struct TokenizeOptions {
 }
 
 impl Vocab {
+    pub(super) fn as_ptr(&self) -> *const sys::llama_vocab {
+        self.ptr.as_ptr()
+    }
+
     /// # Safety
     /// `model` must be a loaded model that outlives the vocabulary.
     pub(super) unsafe fn of_model(model: NonNull<sys::llama_model>) -> Self {
@@ -66,6 +70,15 @@ impl Vocab {
 
     /// Text → tokens.
     pub fn tokenize(&self, text: &str, options: TokenizeOptions) -> Result<Vec<Token>, LlamaError> {
+        self.tokenize_bytes(text.as_bytes(), options)
+    }
+
+    /// Bytes → tokens, where the bytes may begin or end inside a character.
+    pub fn tokenize_bytes(
+        &self,
+        text: &[u8],
+        options: TokenizeOptions,
+    ) -> Result<Vec<Token>, LlamaError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(LlamaError::Unusable {
                 what: "the text",
@@ -85,7 +98,7 @@ impl Vocab {
 
     fn tokenize_into(
         &self,
-        text: &str,
+        text: &[u8],
         options: TokenizeOptions,
         tokens: &mut [Token],
     ) -> Result<i32, LlamaError> {
@@ -146,6 +159,39 @@ impl Vocab {
         }
     }
 
+    /// Appends the text that llama.cpp makes of a token alone: that of [`Self::append_bytes`] with `special`,
+    /// cleaned of spaces where the tokenizer wants that.
+    pub fn append_detokenized(&self, token: Token, out: &mut Vec<u8>) -> Result<(), LlamaError> {
+        self.check(&[token])?;
+        let start = out.len();
+        let mut room = 64;
+        loop {
+            out.resize(start + room, 0);
+            let mut written = 0;
+            shim::call(Operation::Detokenize, |err| {
+                // SAFETY: the buffer is valid for `room` bytes, and the one token is in the vocabulary.
+                unsafe {
+                    shim::rein_detokenize(
+                        self.ptr.as_ptr(),
+                        &raw const token.0,
+                        1,
+                        out.as_mut_ptr().add(start).cast(),
+                        room as i32,
+                        false,
+                        true,
+                        &raw mut written,
+                        err,
+                    )
+                }
+            })?;
+            if written >= 0 {
+                out.truncate(start + written as usize);
+                return Ok(());
+            }
+            room = written.unsigned_abs() as usize;
+        }
+    }
+
     /// The text of a token, control tokens included; bytes that are no characters are replaced.
     pub fn text(&self, token: Token) -> Result<String, LlamaError> {
         let mut bytes = Vec::new();
@@ -177,6 +223,20 @@ impl Vocab {
             .map(|token| self.text(token))
             .filter(|text| text.as_ref().map_or(true, |text| !text.is_empty()))
             .collect()
+    }
+
+    /// Tokens that the file says must never be drawn.
+    #[must_use]
+    pub fn suppressed(&self) -> &[Token] {
+        let mut count = 0;
+        // SAFETY: a getter on a live vocabulary, which keeps the list for as long as it lives.
+        let ptr =
+            unsafe { sys::llama_vocab_get_suppress_tokens(self.ptr.as_ptr(), &raw mut count) };
+        if ptr.is_null() || count <= 0 {
+            return &[];
+        }
+        // SAFETY: llama.cpp gives `count` ids, and `Token` is a transparent i32.
+        unsafe { std::slice::from_raw_parts(ptr.cast(), count as usize) }
     }
 
     /// Beginning of sequence.

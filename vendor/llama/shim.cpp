@@ -68,6 +68,39 @@ int32_t rein_token_to_piece(const struct llama_vocab * vocab, llama_token token,
     });
 }
 
+int32_t rein_detokenize(const struct llama_vocab * vocab, const llama_token * tokens, int32_t n_tokens, char * buf,
+                        int32_t capacity, bool remove_special, bool unparse_special, int32_t * n_out,
+                        rein_error * err) {
+    return guarded(err, [&] {
+        *n_out = llama_detokenize(vocab, tokens, n_tokens, buf, capacity, remove_special, unparse_special);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_sampler_new_dry(const struct llama_vocab * vocab, float multiplier, float base, int32_t allowed_length,
+                             int32_t last_n, const char ** breakers, size_t n_breakers, struct llama_sampler ** out,
+                             rein_error * err) {
+    return guarded(err, [&] {
+        *out = llama_sampler_init_dry(vocab, multiplier, base, allowed_length, last_n, breakers, n_breakers);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_sampler_accept(struct llama_sampler * sampler, llama_token token, rein_error * err) {
+    return guarded(err, [&] {
+        llama_sampler_accept(sampler, token);
+        return REIN_OK;
+    });
+}
+
+int32_t rein_sampler_apply(struct llama_sampler * sampler, struct llama_token_data_array * candidates,
+                           rein_error * err) {
+    return guarded(err, [&] {
+        llama_sampler_apply(sampler, candidates);
+        return REIN_OK;
+    });
+}
+
 int32_t rein_memory_clear(struct llama_context * ctx, rein_error * err) {
     return guarded(err, [&] {
         llama_memory_clear(llama_get_memory(ctx), false);

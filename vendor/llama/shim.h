@@ -43,6 +43,18 @@ int32_t rein_tokenize(const struct llama_vocab * vocab, const char * text, int32
 int32_t rein_token_to_piece(const struct llama_vocab * vocab, llama_token token, char * buf, int32_t capacity,
                             bool special, int32_t * n_out, rein_error * err);
 
+// The text of tokens as llama.cpp puts it together, which is what its DRY sampler searches. *n_out as above.
+int32_t rein_detokenize(const struct llama_vocab * vocab, const llama_token * tokens, int32_t n_tokens, char * buf,
+                        int32_t capacity, bool remove_special, bool unparse_special, int32_t * n_out,
+                        rein_error * err);
+
+int32_t rein_sampler_new_dry(const struct llama_vocab * vocab, float multiplier, float base, int32_t allowed_length,
+                             int32_t last_n, const char ** breakers, size_t n_breakers, struct llama_sampler ** out,
+                             rein_error * err);
+int32_t rein_sampler_accept(struct llama_sampler * sampler, llama_token token, rein_error * err);
+int32_t rein_sampler_apply(struct llama_sampler * sampler, struct llama_token_data_array * candidates,
+                           rein_error * err);
+
 int32_t rein_memory_clear(struct llama_context * ctx, rein_error * err);
 // *removed: false where this memory cannot remove that range (recurrent models).
 int32_t rein_memory_seq_rm(struct llama_context * ctx, llama_seq_id seq, llama_pos p0, llama_pos p1, bool * removed,
