@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use rein::llama::{
-    Backend, Batch, Context, ContextParams, LlamaError, Model, ModelParams, SeqId, TokenizeOptions,
+    Backend, Batch, Context, ContextParams, Model, ModelParams, SeqId, TokenizeOptions,
 };
 use rein::sampling::{Sampler, SamplingParams};
 
@@ -46,7 +46,7 @@ fn round(
     context: &mut Context,
     prompt: &str,
     n_tokens: usize,
-) -> Result<f64, LlamaError> {
+) -> Result<f64, Box<dyn std::error::Error>> {
     let options = TokenizeOptions {
         add_special: true,
         parse_special: true,
@@ -59,13 +59,13 @@ fn round(
     }
     context.decode(&mut batch, &|| false)?;
     let mut sampler = Sampler::new(SamplingParams::greedy());
-    let mut token = sampler.draw(context.logits(prompt.len() - 1)?);
+    let mut token = sampler.draw(context.logits(prompt.len() - 1)?, None)?.token;
     let first = Instant::now();
     for position in prompt.len()..prompt.len() + n_tokens - 1 {
         batch.clear();
         batch.push(token, position, SeqId(0), true);
         context.decode(&mut batch, &|| false)?;
-        token = sampler.draw(context.logits(0)?);
+        token = sampler.draw(context.logits(0)?, None)?.token;
     }
     Ok(first.elapsed().as_secs_f64() * 1000.0)
 }

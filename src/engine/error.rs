@@ -1,6 +1,7 @@
 //! Errors of the engine.
 
 use crate::llama::LlamaError;
+use crate::sampling::SamplingError;
 
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,17 @@ pub enum EngineError {
     /// The operating system gave no thread.
     #[error("the decode thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// Why the next token of a run was not drawn.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DrawError {
+    /// There are no logits, or the token has no text.
+    #[error(transparent)]
+    Llama(#[from] LlamaError),
+    /// There is nothing to draw.
+    #[error(transparent)]
+    Sampling(#[from] SamplingError),
 }
 
 /// Why a run was not accepted. Nothing was computed.
@@ -46,6 +58,9 @@ pub enum SubmitError {
     /// A token id from outside is not in the vocabulary.
     #[error("{0}")]
     UnknownToken(String),
+    /// The sequence breakers of DRY could not be looked up.
+    #[error("the DRY sequence breakers cannot be used: {0}")]
+    DryBreakers(String),
     /// The decode thread has ended: the model is being unloaded, or the thread failed.
     #[error("the model is not running any more; load it again")]
     Closed,

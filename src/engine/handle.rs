@@ -9,11 +9,12 @@ use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
 use super::decode_thread::DecodeThread;
+use super::dry::DryCache;
 use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::run::{Run, RunSpec};
 use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model};
-use crate::sampling::SamplingParams;
+use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
 
 /// The shape and the limits of an engine.
@@ -120,6 +121,7 @@ pub struct Engine {
     model: Model,
     n_ctx: usize,
     params: EngineParams,
+    dry: DryCache,
     shared: Arc<Shared>,
     queue: Sender<Run>,
     next_id: AtomicU64,
@@ -168,6 +170,7 @@ impl Engine {
             model: model.clone(),
             n_ctx,
             params,
+            dry: DryCache::default(),
             shared,
             queue,
             next_id: AtomicU64::new(0),
@@ -252,13 +255,14 @@ impl Engine {
             .vocab()
             .check(&spec.prompt)
             .map_err(|error| refuse(SubmitError::UnknownToken(error.to_string())))?;
+        let sampler = self.sampler(&spec.sampling).map_err(refuse)?;
         self.take_queue_place().map_err(refuse)?;
 
         flag.wake_thread(self.worker.clone());
         let (sender, events) = mpsc::channel(self.params.event_buffer.max(8));
         let parked = Arc::new(AtomicBool::new(false));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let run = Run::new(id, spec, self.n_ctx, sender, parked.clone());
+        let run = Run::new(id, spec, sampler, self.n_ctx, sender, parked.clone());
         if let Err(error) = self.queue.try_send(run) {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(refuse(match error {
@@ -278,6 +282,22 @@ impl Engine {
             n_prompt,
             finished: false,
         })
+    }
+
+    /// A sampler that also knows what the model's file and vocabulary have to say.
+    fn sampler(&self, params: &SamplingParams) -> Result<Sampler, SubmitError> {
+        let vocab = self.model.vocab();
+        let mut all = params.clone();
+        let suppressed = vocab.suppressed().iter();
+        all.logit_bias
+            .extend(suppressed.map(|&token| (token, f32::NEG_INFINITY)));
+        let sampler = Sampler::new(all);
+        if !params.dry.is_on() {
+            return Ok(sampler);
+        }
+        let breakers = self.dry.breakers(vocab, &params.dry.sequence_breakers);
+        let breakers = breakers.map_err(|error| SubmitError::DryBreakers(error.to_string()))?;
+        Ok(sampler.with_dry_breakers(breakers))
     }
 
     fn take_queue_place(&self) -> Result<(), SubmitError> {

@@ -11,6 +11,7 @@
 pub mod cost;
 mod decode_thread;
 pub mod drafts;
+mod dry;
 mod error;
 mod events;
 mod handle;
@@ -20,6 +21,7 @@ pub mod prefix;
 mod run;
 pub mod text;
 
+pub use dry::dry_breakers;
 pub use error::{EngineError, SubmitError};
 pub use events::{FinishReason, RunEvent, Summary, Timings, Usage};
 pub use handle::{Engine, EngineParams, RunHandle, RunView, SlotView};

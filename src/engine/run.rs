@@ -85,6 +85,7 @@ impl Run {
     pub(super) fn new(
         id: u64,
         spec: RunSpec,
+        sampler: Sampler,
         n_ctx: usize,
         events: mpsc::Sender<RunEvent>,
         parked: Arc<AtomicBool>,
@@ -99,7 +100,7 @@ impl Run {
             tokens: spec.prompt,
             computed: 0,
             seq: None,
-            sampler: Sampler::new(spec.sampling.clone()),
+            sampler,
             idle_steps: 0,
             awaits: None,
             parked_since: None,
@@ -124,9 +125,7 @@ impl Run {
         self.seq = Some(seq);
         self.admitted = Some(Instant::now());
         // The penalties look back on the prompt too.
-        for &token in &self.tokens {
-            self.sampler.accept(token);
-        }
+        self.sampler.accept_all(&self.tokens);
     }
 
     /// Its sequence holds the first `cached` tokens of its prompt.

@@ -1,21 +1,62 @@
 //! [`Sampler`]: the state of one run's draws.
 
+use std::sync::Arc;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::penalties::PenaltyWindow;
-use super::{SamplingParams, select};
+use super::candidates::Candidates;
+use super::chain::{EditableRow, Left, narrow};
+use super::dry::{DryBreakers, DryState};
+use super::history::History;
+use super::mirostat::MirostatState;
+use super::row::Row;
+use super::{SamplingError, SamplingParams, TokenLogprobs, TokenMask};
 use crate::llama::Token;
 
-/// Draws tokens for one run: logit bias, penalties, top-k, top-p, min-p, temperature, draw, in
-/// llama.cpp's order and meaning.
-#[derive(Debug)]
+/// Draws tokens for one run, in llama.cpp's order and meaning.
+///
+/// A draw depends on the seed, on how many draws there were before, on the tokens that were accepted, and on
+/// the row: on nothing else. So a drafted token is verified by drawing from its row: it is right where the
+/// same token is drawn.
+#[derive(Debug, Clone)]
 pub struct Sampler {
     params: SamplingParams,
-    window: PenaltyWindow,
+    history: History,
+    dry: DryState,
+    mirostat: Option<MirostatState>,
     rng: ChaCha8Rng,
     /// A copy of the row where logits are changed; llama.cpp's own row stays as it is.
-    scratch: Vec<f32>,
+    copy: Vec<f32>,
+    list: Candidates,
+    blocks: Vec<f64>,
+}
+
+/// What [`Sampler::draw`] drew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The token.
+    pub token: Token,
+    /// How likely the model thought it, where [`SamplingParams::logprobs`] asks for that.
+    pub logprobs: Option<TokenLogprobs>,
+}
+
+/// A token that may be drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Probability {
+    /// The token.
+    pub token: Token,
+    /// How likely it is to be drawn, 0..=1.
+    pub probability: f32,
+}
+
+/// The random numbers of one draw, each in 0..1. Always as many, so that draws of any parameters keep step.
+#[derive(Debug, Clone, Copy)]
+struct Luck {
+    /// Decides whether XTC is applied.
+    chance: f32,
+    /// Chooses among what is left.
+    point: f64,
 }
 
 impl Sampler {
@@ -24,60 +65,177 @@ impl Sampler {
     pub fn new(params: SamplingParams) -> Self {
         let seed = params.seed.unwrap_or_else(random_seed);
         Self {
-            window: PenaltyWindow::new(&params),
+            history: History::new(&params),
+            dry: DryState::default(),
+            mirostat: params.mirostat.map(MirostatState::new),
             rng: ChaCha8Rng::seed_from_u64(seed),
-            scratch: Vec::new(),
+            copy: Vec::new(),
+            list: Candidates::default(),
+            blocks: Vec::new(),
             params,
         }
     }
 
-    /// Takes note of a token of the prompt, or of one that was drawn: the penalties look back on both.
+    /// Gives DRY its sequence breakers. Without them repetitions reach across everything.
+    #[must_use]
+    pub fn with_dry_breakers(mut self, breakers: Arc<DryBreakers>) -> Self {
+        self.dry.breakers = breakers;
+        self
+    }
+
+    /// Starts other random numbers, for another continuation of the same tokens.
+    pub fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
+    }
+
+    /// Takes note of a token that was drawn: penalties and DRY look back on it.
     pub fn accept(&mut self, token: Token) {
-        self.window.push(token);
+        self.history.push(token);
+    }
+
+    /// Takes note of the tokens of a prompt. Costs as much as the samplers look back, however long it is.
+    pub fn accept_all(&mut self, tokens: &[Token]) {
+        self.history.extend(tokens);
     }
 
     /// Draws a token from a row of logits. The caller decides whether to [`Self::accept`] it.
-    pub fn draw(&mut self, logits: &[f32]) -> Token {
-        let changes = !self.params.logit_bias.is_empty() || !self.window.is_empty();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let row = if changes {
-            self.adjust(logits, &mut scratch);
-            &scratch[..]
-        } else {
-            logits
-        };
-        let token = Token(self.choose(row) as i32);
-        self.scratch = scratch;
-        token
+    ///
+    /// What `allowed` forbids is treated as if its logit were minus infinity, before everything else. (llama.cpp
+    /// draws without the grammar first, and applies it before its chain only where the drawn token does not
+    /// fit; that is faster where masks are slow, and draws from a slightly different distribution.)
+    pub fn draw(
+        &mut self,
+        logits: &[f32],
+        allowed: Option<&TokenMask>,
+    ) -> Result<Drawn, SamplingError> {
+        let luck = Luck::next(&mut self.rng);
+        let token = self.choose(logits, allowed, luck)?;
+        let logprobs = self
+            .params
+            .logprobs
+            .and_then(|top| TokenLogprobs::of(logits, token, top, &mut self.list));
+        Ok(Drawn { token, logprobs })
     }
 
-    fn adjust(&self, logits: &[f32], row: &mut Vec<f32>) {
-        row.clear();
-        row.extend_from_slice(logits);
+    /// Everything that the next [`Self::draw`] may draw, the most likely first. Changes nothing of what it will.
+    pub fn probabilities(
+        &mut self,
+        logits: &[f32],
+        allowed: Option<&TokenMask>,
+    ) -> Result<Vec<Probability>, SamplingError> {
+        let luck = Luck::next(&mut self.rng.clone());
+        let narrowed = self.narrow(logits, allowed, luck.chance)?;
+        let probability = |(index, probability)| Probability {
+            token: Token(index as i32),
+            probability,
+        };
+        let mut all: Vec<Probability> = match narrowed.left {
+            Left::Row { floor, temperature } => self
+                .row(narrowed, logits, floor)?
+                .probabilities(temperature)
+                .map(probability)
+                .collect(),
+            Left::List => {
+                self.list.pick(luck.point);
+                let list = self.list.list.iter();
+                list.map(|candidate| (candidate.index as usize, candidate.p))
+                    .filter(|&(_, p)| p > 0.0)
+                    .map(probability)
+                    .collect()
+            }
+        };
+        all.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        Ok(all)
+    }
+
+    fn choose(
+        &mut self,
+        logits: &[f32],
+        allowed: Option<&TokenMask>,
+        luck: Luck,
+    ) -> Result<Token, SamplingError> {
+        let nothing = SamplingError::NothingAllowed;
+        let narrowed = self.narrow(logits, allowed, luck.chance)?;
+        if let Left::Row { floor, temperature } = narrowed.left {
+            let mut blocks = std::mem::take(&mut self.blocks);
+            let row = self.row(narrowed, logits, floor)?;
+            let index = row.pick(temperature, luck.point, &mut blocks);
+            self.blocks = blocks;
+            return index.map(|index| Token(index as i32)).ok_or(nothing);
+        }
+        let chosen = self.list.pick(luck.point).ok_or(nothing)?;
+        if let Some(mirostat) = &mut self.mirostat {
+            mirostat.learn(chosen.p);
+        }
+        Ok(Token(chosen.index as i32))
+    }
+
+    /// Applies everything but the draw itself.
+    fn narrow(
+        &mut self,
+        logits: &[f32],
+        allowed: Option<&TokenMask>,
+        chance: f32,
+    ) -> Result<Narrowed, SamplingError> {
+        let mut row = EditableRow::new(logits, allowed, &mut self.copy);
         for &(token, bias) in &self.params.logit_bias {
-            if let Some(logit) = row.get_mut(token.index()) {
+            if let Some(logit) = row.edit().get_mut(token.index()) {
                 *logit += bias;
             }
         }
-        self.window.apply(&self.params, row);
+        if let Some(mirostat) = self.mirostat {
+            let full = Row::new(row.get()).ok_or(SamplingError::NothingAllowed)?;
+            mirostat.narrow(full, self.params.temperature, &mut self.list);
+            return Ok(Narrowed {
+                left: Left::List,
+                is_edited: row.is_edited(),
+            });
+        }
+        if !self.history.penalises_nothing() {
+            self.history.penalise(&self.params, row.edit());
+        }
+        let dry = &self.params.dry;
+        if dry.is_on() && self.dry.search(dry, &self.history) {
+            self.dry.penalise(dry, row.edit());
+        }
+        let left = narrow(&self.params, &mut row, chance, &mut self.list)?;
+        Ok(Narrowed {
+            left,
+            is_edited: row.is_edited(),
+        })
     }
 
-    fn choose(&mut self, row: &[f32]) -> usize {
-        let params = &self.params;
-        if params.temperature <= 0.0 {
-            return select::argmax(row);
-        }
-        let mut kept = if params.top_k > 0 {
-            let mut kept = select::top_k(row, params.top_k as usize);
-            select::top_p(&mut kept, params.top_p);
-            kept
+    /// The row as [`Self::narrow`] left it.
+    fn row<'a>(
+        &'a self,
+        narrowed: Narrowed,
+        logits: &'a [f32],
+        floor: f32,
+    ) -> Result<Row<'a>, SamplingError> {
+        let logits = if narrowed.is_edited {
+            &self.copy
         } else {
-            select::nucleus(row, params.top_p)
+            logits
         };
-        select::min_p(&mut kept, params.min_p);
-        // 53 bits, the precision of an f64 in 0..1.
-        let point = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
-        select::draw(&kept, self.params.temperature, point)
+        let row = Row::new(logits).ok_or(SamplingError::NothingAllowed)?;
+        Ok(Row { floor, ..row })
+    }
+}
+
+/// What [`Sampler::narrow`] leaves, and whether it is about the sampler's copy of the row.
+#[derive(Debug, Clone, Copy)]
+struct Narrowed {
+    left: Left,
+    is_edited: bool,
+}
+
+impl Luck {
+    fn next(rng: &mut ChaCha8Rng) -> Self {
+        Self {
+            // All bits that an f32 in 0..1 has room for, then all that an f64 has.
+            chance: (rng.next_u64() >> 40) as f32 / (1u64 << 24) as f32,
+            point: (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64,
+        }
     }
 }
 
@@ -87,78 +245,5 @@ fn random_seed() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row() -> Vec<f32> {
-        (0..1000)
-            .map(|i| ((i * 7919) % 1000) as f32 / 100.0)
-            .collect()
-    }
-
-    fn draws(params: SamplingParams, n: usize) -> Vec<Token> {
-        let mut sampler = Sampler::new(params);
-        (0..n).map(|_| sampler.draw(&row())).collect()
-    }
-
-    #[test]
-    fn the_same_seed_draws_the_same_tokens() {
-        let params = SamplingParams {
-            seed: Some(7),
-            temperature: 1.5,
-            ..SamplingParams::default()
-        };
-        assert_eq!(draws(params.clone(), 50), draws(params, 50));
-    }
-
-    #[test]
-    fn greedy_draws_the_largest_logit() {
-        let best = select::argmax(&row());
-        assert_eq!(draws(SamplingParams::greedy(), 1), [Token(best as i32)]);
-    }
-
-    #[test]
-    fn a_bias_of_minus_infinity_bans_a_token() {
-        let best = Token(select::argmax(&row()) as i32);
-        let params = SamplingParams {
-            logit_bias: vec![(best, f32::NEG_INFINITY)],
-            ..SamplingParams::greedy()
-        };
-        assert_ne!(draws(params, 1), [best]);
-    }
-
-    #[test]
-    fn penalties_look_back_no_further_than_their_window() {
-        let best = Token(select::argmax(&row()) as i32);
-        let params = SamplingParams {
-            presence_penalty: 2.0,
-            penalty_last_n: 2,
-            ..SamplingParams::greedy()
-        };
-        let mut sampler = Sampler::new(params);
-        sampler.accept(best);
-        assert_ne!(sampler.draw(&row()), best);
-        sampler.accept(Token(1));
-        sampler.accept(Token(2));
-        assert_eq!(sampler.draw(&row()), best);
-    }
-
-    #[test]
-    fn draws_follow_the_distribution() {
-        // Two tokens at odds of e : 1; with 20,000 draws four standard deviations are 0.0126.
-        let mut sampler = Sampler::new(SamplingParams {
-            temperature: 1.0,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            seed: Some(1),
-            ..SamplingParams::default()
-        });
-        let n = 20_000;
-        let firsts = (0..n)
-            .filter(|_| sampler.draw(&[1.0, 0.0]) == Token(0))
-            .count();
-        let expected = std::f64::consts::E / (1.0 + std::f64::consts::E);
-        assert!((firsts as f64 / f64::from(n) - expected).abs() < 0.0126);
-    }
-}
+#[path = "sampler_tests.rs"]
+mod tests;

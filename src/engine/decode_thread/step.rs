@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::DecodeThread;
+use crate::engine::error::DrawError;
 use crate::engine::events::FinishReason;
 use crate::engine::planner::Chunk;
-use crate::llama::{DecodeOutcome, LlamaError};
+use crate::llama::DecodeOutcome;
 use crate::stop::StopFlag;
 
 impl DecodeThread {
@@ -118,9 +119,9 @@ impl DecodeThread {
         }
     }
 
-    fn draw(&mut self, index: usize, row: usize) -> Result<Option<FinishReason>, LlamaError> {
+    fn draw(&mut self, index: usize, row: usize) -> Result<Option<FinishReason>, DrawError> {
         let run = &mut self.active[index];
-        let token = run.sampler.draw(self.context.logits(row)?);
+        let token = run.sampler.draw(self.context.logits(row)?, None)?.token;
         let vocab = self.context.model().vocab();
         self.bytes.clear();
         let bytes = if vocab.is_end_of_generation(token) {
