@@ -48,7 +48,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         contexts.push(Context::new(&model, &params, &|| false)?);
     }
-    println!("| depth | sequences x rows | {} |", KINDS.map(|kind| kind.0).join(" | "));
+    println!(
+        "| depth | sequences x rows | {} |",
+        KINDS.map(|kind| kind.0).join(" | ")
+    );
     println!("|---|---|{}", "---|".repeat(KINDS.len()));
     for depth in DEPTHS {
         for context in &mut contexts {
@@ -64,7 +67,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
             let medians: Vec<String> = times.iter_mut().map(|times| median(times)).collect();
-            println!("| {depth} | {} x {} | {} |", shape.0, shape.1, medians.join(" | "));
+            println!(
+                "| {depth} | {} x {} | {} |",
+                shape.0,
+                shape.1,
+                medians.join(" | ")
+            );
         }
     }
     Ok(())

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use rein::llama::{
-    Backend, Batch, Context, ContextParams, Model, ModelParams, SeqId, TokenizeOptions,
+    Backend, Batch, Context, ContextParams, FlashAttention, Model, ModelParams, SeqId,
+    TokenizeOptions,
 };
 use rein::sampling::{Sampler, SamplingParams};
 
@@ -31,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         n_seq_max: 4,
         n_batch: 512,
         n_threads: threads.parse()?,
+        flash_attention: FlashAttention::Off,
         ..ContextParams::default()
     };
     let mut context = Context::new(&model, &params, &|| false)?;

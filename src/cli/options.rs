@@ -8,7 +8,9 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::models::{KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress};
+use crate::models::{
+    KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress,
+};
 use crate::sampling::SamplingParams;
 
 /// How the model is loaded.
@@ -45,7 +47,12 @@ pub(super) struct ModelArgs {
     )]
     pub(super) cache_type_kv: KvType,
     /// Compute attention in one fused operation: on, off, or auto for what is best here
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "REIN_FLASH_ATTN")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "REIN_FLASH_ATTN"
+    )]
     pub(super) flash_attn: When,
     /// Host memory for conversations that have no sequence any more, in MiB; 0 keeps none, and without it
     /// a tenth of the free memory is used, at most 2048

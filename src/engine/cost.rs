@@ -95,10 +95,12 @@ mod tests {
     use super::*;
 
     fn check(cost: &CostModel, n: usize, milliseconds: u64) {
-        let error = cost
-            .chunk(n)
-            .abs_diff(Duration::from_millis(milliseconds));
-        assert!(error < Duration::from_micros(10), "{n}: {:?}", cost.chunk(n));
+        let error = cost.chunk(n).abs_diff(Duration::from_millis(milliseconds));
+        assert!(
+            error < Duration::from_micros(10),
+            "{n}: {:?}",
+            cost.chunk(n)
+        );
     }
 
     #[test]

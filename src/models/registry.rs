@@ -275,13 +275,7 @@ impl ModelRegistry {
             without_weights: true,
             ..ModelParams::default()
         };
-        Model::load(
-            Backend::init()?,
-            &file.path,
-            &params,
-            &mut |_| {},
-            &stopped,
-        )?;
+        Model::load(Backend::init()?, &file.path, &params, &mut |_| {}, &stopped)?;
         if flag.is_set() {
             return Err(LoadError::Stopped);
         }
@@ -398,10 +392,9 @@ fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions
         },
         kv_type: options.kv_type,
         flash_attention: options.flash_attention,
-        host_cache_bytes: options.host_cache_mib.map_or_else(
-            memory::host_cache_bytes,
-            |mib| mib as usize * 1024 * 1024,
-        ),
+        host_cache_bytes: options
+            .host_cache_mib
+            .map_or_else(memory::host_cache_bytes, |mib| mib as usize * 1024 * 1024),
         max_queue: options.max_queue,
         max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
         ..defaults

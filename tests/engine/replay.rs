@@ -1,9 +1,7 @@
 //! Replaying prompt and output through the model: an oracle for what a run emitted.
 
 use rein::LocalModel;
-use rein::llama::{
-    Batch, Context, ContextParams, DecodeOutcome, FlashAttention, SeqId, Token,
-};
+use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, FlashAttention, SeqId, Token};
 
 /// How well emitted tokens fit the model's own opinion of their prefix.
 #[derive(Debug)]
@@ -76,6 +74,14 @@ impl Fit {
     pub fn assert_good(&self) {
         println!("{self:?}");
         assert!(self.argmax * 100 >= self.total * 97, "{self:?}");
+        assert!(self.worst_gap <= 2.0, "{self:?}");
+    }
+
+    /// For answers too short for a share of 97 % to mean anything (one miss in 40 tokens is 2.5 %): cells that
+    /// hold the wrong thing show at once, as tokens many units below the best.
+    pub fn assert_of_the_right_cells(&self) {
+        println!("{self:?}");
+        assert!(self.argmax * 100 >= self.total * 90, "{self:?}");
         assert!(self.worst_gap <= 2.0, "{self:?}");
     }
 }

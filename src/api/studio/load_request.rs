@@ -129,9 +129,9 @@ fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
     let Some(name) = request.string(field)?.filter(|name| !name.is_empty()) else {
         return Ok(None);
     };
-    name.parse()
-        .map(Some)
-        .map_err(|error: UnknownKvType| ApiError::invalid_value(field, format!("`{field}`: {error}.")))
+    name.parse().map(Some).map_err(|error: UnknownKvType| {
+        ApiError::invalid_value(field, format!("`{field}`: {error}."))
+    })
 }
 
 fn refuse_gpu_ids(request: &Fields<'_>) -> Result<(), ApiError> {

@@ -63,7 +63,10 @@ impl DecodeThread {
                 continue;
             };
             let prefix = &run.tokens[..awaited.prefix];
-            let place = match self.sequences.awaited(awaited.leader, prefix, run.namespace) {
+            let place = match self
+                .sequences
+                .awaited(awaited.leader, prefix, run.namespace)
+            {
                 Some(false) => continue,
                 Some(true) => Assignment {
                     seq,

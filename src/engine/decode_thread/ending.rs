@@ -91,5 +91,4 @@ impl DecodeThread {
             run.fail(message.to_owned());
         }
     }
-
 }

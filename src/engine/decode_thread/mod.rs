@@ -215,9 +215,7 @@ impl DecodeThread {
             .cached_tokens
             .set((self.sequences.cached_tokens() + self.host.tokens()) as f64);
         self.metrics.host_cache_bytes.set(self.host.bytes() as f64);
-        self.metrics
-            .prefixes_evicted
-            .absolute(self.host.evicted());
+        self.metrics.prefixes_evicted.absolute(self.host.evicted());
         let mut slots = self
             .shared
             .slots

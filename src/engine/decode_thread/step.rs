@@ -141,5 +141,4 @@ impl DecodeThread {
         self.metrics.generated_tokens.increment(1);
         Ok(run.accept(token, bytes, now))
     }
-
 }

@@ -172,7 +172,12 @@ mod tests {
         cache
     }
 
-    fn check(cache: &HostCache<usize>, prompt: &[Token], max_cut: usize, expected: Option<(usize, usize)>) {
+    fn check(
+        cache: &HostCache<usize>,
+        prompt: &[Token],
+        max_cut: usize,
+        expected: Option<(usize, usize)>,
+    ) {
         let found = cache.find(prompt, 0, max_cut);
         let state = found.map(|found| (cache.entries[found.index].state, found.shared));
         assert_eq!(state, expected);

@@ -348,7 +348,13 @@ mod tests {
     fn a_prefix_that_will_not_come_is_looked_for_again() {
         let mut seqs = filled(2, &[]);
         check(&mut seqs, &tokens(0..2000), 0, 0, Source::InPlace);
-        check(&mut seqs, &tokens(0..1200), 1, 1199, Source::Awaited(SeqId(0)));
+        check(
+            &mut seqs,
+            &tokens(0..1200),
+            1,
+            1199,
+            Source::Awaited(SeqId(0)),
+        );
         seqs.extend(SeqId(0), &tokens(0..500));
         seqs.release(SeqId(0));
         assert_eq!(seqs.awaited(SeqId(0), &tokens(0..1199), 0), None);
@@ -366,14 +372,29 @@ mod tests {
     fn two_that_wait_never_wait_for_each_other() {
         let mut seqs = filled(3, &[]);
         check(&mut seqs, &tokens(0..2000), 0, 0, Source::InPlace);
-        check(&mut seqs, &tokens(0..1200), 1, 1199, Source::Awaited(SeqId(0)));
-        check(&mut seqs, &tokens(0..1300), 2, 1299, Source::Awaited(SeqId(0)));
+        check(
+            &mut seqs,
+            &tokens(0..1200),
+            1,
+            1199,
+            Source::Awaited(SeqId(0)),
+        );
+        check(
+            &mut seqs,
+            &tokens(0..1300),
+            2,
+            1299,
+            Source::Awaited(SeqId(0)),
+        );
         seqs.release(SeqId(0));
         let second = seqs.choose_again(SeqId(1), &tokens(0..1200), 0, 0);
         assert_eq!((second.keep, second.source), (0, Source::InPlace));
         seqs.take(second, &tokens(0..1200), 0);
         let third = seqs.choose_again(SeqId(2), &tokens(0..1300), 0, 0);
-        assert_eq!((third.keep, third.source), (1200, Source::Awaited(SeqId(1))));
+        assert_eq!(
+            (third.keep, third.source),
+            (1200, Source::Awaited(SeqId(1)))
+        );
     }
 
     #[test]
