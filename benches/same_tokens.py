@@ -11,6 +11,7 @@ Example:
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 
 import prompts
 import terminal
@@ -55,12 +56,14 @@ async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
 
 async def run(args: argparse.Namespace) -> int:
     settings = Settings(args.model, threads=args.threads)
-    ours = await answers(Rein(args.rein, settings), args.tokens)
-    theirs = await answers(LlamaServer(args.llama_server, settings), args.tokens)
+    # rein's choice on the CPU; another kind of attention rounds differently.
+    same_attention = replace(settings, extra=["--flash-attn", "off"])
+    ours = await answers(Rein(args.rein, same_attention), args.tokens)
+    theirs = await answers(LlamaServer(args.llama_server, same_attention), args.tokens)
     different = [i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b]
     print(f"{len(SUBJECTS) - len(different)} of {len(SUBJECTS)} answers of {args.tokens} tokens are the same")
     if different:
-        async with LlamaServer(args.llama_server, settings) as server:
+        async with LlamaServer(args.llama_server, same_attention) as server:
             for i in different:
                 print(f"  {SUBJECTS[i]}: {await gap(server, SUBJECTS[i], ours[i], theirs[i])}")
     return 0
