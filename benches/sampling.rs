@@ -27,7 +27,13 @@ fn main() -> Result<(), Error> {
     };
     let rounds: usize = rest.first().map_or(Ok(200), |rounds| rounds.parse())?;
     let params = ModelParams::default();
-    let model = Model::load(Backend::init()?, Path::new(path), &params, &mut |_| true)?;
+    let model = Model::load(
+        Backend::init()?,
+        Path::new(path),
+        &params,
+        &mut |_| {},
+        &|| false,
+    )?;
     let (prompt, rows) = rows::of_text(&model, text, 8)?;
     let n_vocab = rows[0].len();
     println!("{n_vocab} logits, {} rows, {rounds} rounds", rows.len());

@@ -20,8 +20,9 @@ pub fn of_text(
         n_seq_max: 1,
         n_batch: 512,
         n_threads: 2,
+        ..ContextParams::default()
     };
-    let mut context = Context::new(model, &params)?;
+    let mut context = Context::new(model, &params, &|| false)?;
     let mut batch = Batch::new();
     let mut rows = Vec::new();
     for (position, &token) in tokens.iter().enumerate() {
