@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::drafts::RunDrafts;
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::handle;
 use super::metrics::Phase;
@@ -57,8 +56,6 @@ pub(super) struct Run {
     /// The sequence, once admitted.
     pub(super) seq: Option<SeqId>,
     pub(super) sampler: Sampler,
-    /// Guesses at its next tokens; `None` where none are wanted.
-    pub(super) drafts: Option<RunDrafts>,
     pub(super) idle_steps: u32,
     /// Whose prefix it waits for.
     pub(super) awaits: Option<Awaited>,
@@ -71,8 +68,6 @@ pub(super) struct Run {
     max_new: usize,
     n_cached: usize,
     text: OutputText,
-    /// Text that is to be sent with the step's event.
-    ready: String,
     unsent: Vec<Token>,
     events: mpsc::Sender<RunEvent>,
     parked: Arc<AtomicBool>,
@@ -106,7 +101,6 @@ impl Run {
             computed: 0,
             seq: None,
             sampler,
-            drafts: None,
             idle_steps: 0,
             awaits: None,
             parked_since: None,
@@ -116,7 +110,6 @@ impl Run {
             max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),
             n_cached: 0,
             text: OutputText::new(spec.stop),
-            ready: String::new(),
             unsent: Vec::new(),
             events,
             parked,
@@ -208,12 +201,7 @@ impl Run {
         }
     }
 
-    /// How many tokens may follow the next one.
-    pub(super) fn room(&self) -> usize {
-        self.max_new.saturating_sub(self.n_generated() + 1)
-    }
-
-    /// Takes a drawn token. Returns why the run is over, if it is. Nothing is sent before [`Self::flush`].
+    /// Takes a drawn token. Returns why the run is over, if it is.
     ///
     /// `bytes` are the token's; `None` for one that ends the answer.
     pub(super) fn accept(
@@ -222,6 +210,7 @@ impl Run {
         bytes: Option<&[u8]>,
         now: Instant,
     ) -> Option<FinishReason> {
+        self.sampler.accept(token);
         self.tokens.push(token);
         self.unsent.push(token);
         self.first_token.get_or_insert(now);
@@ -230,9 +219,9 @@ impl Run {
             return Some(FinishReason::EndOfTurn);
         };
         match self.text.push(bytes) {
-            Pushed::Text(text) => self.ready.push_str(&text),
+            Pushed::Text(text) => self.send_text(text),
             Pushed::Stopped(text) => {
-                self.ready.push_str(&text);
+                self.send_text(text);
                 // Nothing that is still held back may follow a stop string.
                 self.text = OutputText::default();
                 return Some(FinishReason::StopString);
@@ -249,10 +238,8 @@ impl Run {
         now - self.submitted
     }
 
-    /// Sends the text of the tokens that were accepted: one event a step, however many tokens it gave.
-    pub(super) fn flush(&mut self) {
-        if !self.ready.is_empty() {
-            let text = std::mem::take(&mut self.ready);
+    fn send_text(&mut self, text: String) {
+        if !text.is_empty() {
             let tokens = std::mem::take(&mut self.unsent);
             self.send(RunEvent::Output { text, tokens });
         }
@@ -271,7 +258,6 @@ impl Run {
 
     /// Sends what is held back and the last event.
     pub(super) fn finish(mut self, reason: FinishReason) -> Summary {
-        self.flush();
         let text = self.text.finish();
         let tokens = std::mem::take(&mut self.unsent);
         if !text.is_empty() || !tokens.is_empty() {
@@ -307,11 +293,6 @@ impl Run {
                     .saturating_sub(self.n_cached) as u32,
                 prompt: first.saturating_duration_since(admitted),
                 decode,
-                drafts: self
-                    .drafts
-                    .as_ref()
-                    .map(RunDrafts::counters)
-                    .unwrap_or_default(),
             },
         }
     }

@@ -7,8 +7,10 @@ mod oracle;
 mod rows;
 
 mod correctness;
-mod drafts;
 mod draws;
+mod models;
+mod prefix;
+mod random_params;
 mod models;
 mod prefix;
 mod random_params;
