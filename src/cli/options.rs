@@ -38,7 +38,7 @@ pub(super) struct ModelArgs {
     /// Layers to keep on the GPU; -1 means all
     #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, env = "REIN_N_GPU_LAYERS")]
     pub(super) n_gpu_layers: i32,
-    /// Element type of the KV cells: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl
+    /// Element type of the KV cells: f16 (the default), f32, bf16, or a quantised one (the error lists them)
     #[arg(
         long,
         value_name = "TYPE",

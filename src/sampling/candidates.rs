@@ -31,7 +31,6 @@ pub(super) struct Candidates {
 }
 
 /// The most likely first, and of equally likely ones the lower id.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what sorting passes")]
 pub(super) fn descending(a: &Candidate, b: &Candidate) -> Ordering {
     b.logit.total_cmp(&a.logit).then(a.index.cmp(&b.index))
 }

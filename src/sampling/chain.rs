@@ -61,6 +61,8 @@ pub(super) enum Left {
     Row {
         /// The lowest logit that may be drawn.
         floor: f32,
+        /// The largest logit.
+        max: f32,
         /// See there.
         temperature: f32,
     },
@@ -156,17 +158,17 @@ fn narrow_row(
 ) -> Result<Left, SamplingError> {
     let nothing = SamplingError::NothingAllowed;
     let mut nominal = row.get().len();
+    let mut full = Row::new(row.get()).ok_or(nothing)?;
     if params.xtc.is_on() && chance <= params.xtc.probability {
-        let full = Row::new(row.get()).ok_or(nothing)?;
         Row { floor, ..full }.top_choices(params.xtc.threshold, list);
         list.list.pop();
         nominal -= list.list.len();
         for candidate in &list.list {
             row.edit()[candidate.index as usize] = f32::NEG_INFINITY;
         }
+        full = Row::new(row.get()).ok_or(nothing)?;
     }
-    let full = Row::new(row.get()).ok_or(nothing)?;
-    let full = Row { floor, ..full };
+    full.floor = floor;
     let dynamic = params.dynamic_temperature;
     let temperature = if dynamic.range <= 0.0 {
         params.temperature
@@ -179,5 +181,9 @@ fn narrow_row(
         full.top_k(1, list);
         return some(list);
     }
-    Ok(Left::Row { floor, temperature })
+    Ok(Left::Row {
+        floor,
+        max: full.max,
+        temperature,
+    })
 }

@@ -2,6 +2,7 @@
 
 use super::candidates::Candidates;
 use super::row::Row;
+use super::top_k::top_k;
 use crate::llama::Token;
 
 /// Log-probabilities of a drawn token and of the most likely ones, in nats, as OpenAI's API means them: of the
@@ -19,15 +20,21 @@ pub struct TokenLogprobs {
 impl TokenLogprobs {
     /// Reads them off an unmodified row. `None` for a row without numbers.
     pub(super) fn of(logits: &[f32], token: Token, top: u8, list: &mut Candidates) -> Option<Self> {
-        let row = Row::new(logits)?;
+        list.clear();
+        if top > 0 {
+            top_k(logits, f32::NEG_INFINITY, usize::from(top), list);
+        }
+        let row = match list.list.first() {
+            Some(best) => Row {
+                logits,
+                floor: f32::NEG_INFINITY,
+                max: best.logit,
+            },
+            None => Row::new(logits)?,
+        };
         let normaliser = f64::from(row.max) + row.total(1.0).ln();
         let logprob = |logit: f32| (f64::from(logit) - normaliser) as f32;
         let logit = logits.get(token.index()).copied();
-        if top > 0 {
-            row.top_k(usize::from(top), list);
-        } else {
-            list.clear();
-        }
         let top = list.list.iter();
         Some(Self {
             logprob: logprob(logit.unwrap_or(f32::NEG_INFINITY)),

@@ -91,25 +91,38 @@ impl TokenMask {
 
     /// Writes the row into `out`, with minus infinity in place of what is forbidden.
     pub(super) fn copy_allowed(&self, logits: &[f32], out: &mut Vec<f32>) {
-        out.clear();
         out.resize(logits.len(), f32::NEG_INFINITY);
+        let words = self.words.iter().chain(std::iter::repeat(&0));
         let rows = out.chunks_mut(WORD).zip(logits.chunks(WORD));
-        for ((out, logits), &word) in rows.zip(&self.words) {
+        for ((out, logits), &word) in rows.zip(words) {
             // Masks are mostly all or nothing.
             match word {
-                0 => {}
+                0 => out.fill(f32::NEG_INFINITY),
                 u32::MAX => out.copy_from_slice(logits),
                 _ => {
-                    for (bit, (out, &logit)) in out.iter_mut().zip(logits).enumerate() {
-                        if word >> bit & 1 == 1 {
-                            *out = logit;
-                        }
+                    for ((out, &logit), bit) in out.iter_mut().zip(logits).zip(BITS) {
+                        *out = if word & bit == 0 {
+                            f32::NEG_INFINITY
+                        } else {
+                            logit
+                        };
                     }
                 }
             }
         }
     }
 }
+
+/// The bits of a word: a table, since shifts that are checked for overflow are not done side by side.
+const BITS: [u32; WORD] = {
+    let mut bits = [0; WORD];
+    let mut i = 0;
+    while i < WORD {
+        bits[i] = 1 << i;
+        i += 1;
+    }
+    bits
+};
 
 impl Extend<Token> for TokenMask {
     fn extend<I: IntoIterator<Item = Token>>(&mut self, tokens: I) {

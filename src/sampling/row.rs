@@ -88,11 +88,10 @@ impl<'a> Row<'a> {
     pub(super) fn top_n_sigma(&mut self, n: f32) {
         let finite = |logit: f32| logit > f32::NEG_INFINITY;
         let [sum, count] = sums(self.logits, |logit| {
-            if finite(logit) {
-                [logit, 1.0]
-            } else {
-                [0.0; 2]
-            }
+            // One choice a value is what becomes vector instructions.
+            let value = if finite(logit) { logit } else { 0.0 };
+            let one = if finite(logit) { 1.0 } else { 0.0 };
+            [value, one]
         });
         let mean = (sum / count) as f32;
         let [squares] = sums(self.logits, |logit| {
@@ -198,12 +197,9 @@ impl<'a> Row<'a> {
 
     /// The index at `point` (0..1) of the distribution at this temperature.
     pub(super) fn pick(self, temperature: f32, point: f64, blocks: &mut Vec<f64>) -> Option<usize> {
-        let inverse = 1.0 / temperature;
+        let part = |logits| Row { logits, ..self }.total(temperature);
         blocks.clear();
-        blocks.extend(self.logits.chunks(BLOCK).map(|block| {
-            let [sum] = sums(block, |logit| [self.weight(logit, inverse)]);
-            sum
-        }));
+        blocks.extend(self.logits.chunks(BLOCK).map(part));
         let mut left = point * blocks.iter().sum::<f64>();
         let mut chosen = None;
         for (number, &sum) in blocks.iter().enumerate().filter(|&(_, &sum)| sum > 0.0) {
@@ -214,6 +210,7 @@ impl<'a> Row<'a> {
             left -= sum;
         }
         let (number, mut left) = chosen?;
+        let inverse = 1.0 / temperature;
         let start = number * BLOCK;
         let mut last = None;
         for (index, &logit) in self.logits.iter().enumerate().skip(start).take(BLOCK) {

@@ -130,8 +130,12 @@ impl Sampler {
             probability,
         };
         let mut all: Vec<Probability> = match narrowed.left {
-            Left::Row { floor, temperature } => self
-                .row(narrowed, logits, floor)?
+            Left::Row {
+                floor,
+                max,
+                temperature,
+            } => self
+                .row(narrowed, logits, floor, max)
                 .probabilities(temperature)
                 .map(probability)
                 .collect(),
@@ -156,9 +160,14 @@ impl Sampler {
     ) -> Result<Token, SamplingError> {
         let nothing = SamplingError::NothingAllowed;
         let narrowed = self.narrow(logits, allowed, luck.chance)?;
-        if let Left::Row { floor, temperature } = narrowed.left {
+        if let Left::Row {
+            floor,
+            max,
+            temperature,
+        } = narrowed.left
+        {
             let mut blocks = std::mem::take(&mut self.blocks);
-            let row = self.row(narrowed, logits, floor)?;
+            let row = self.row(narrowed, logits, floor, max);
             let index = row.pick(temperature, luck.point, &mut blocks);
             self.blocks = blocks;
             return index.map(|index| Token(index as i32)).ok_or(nothing);
@@ -206,19 +215,13 @@ impl Sampler {
     }
 
     /// The row as [`Self::narrow`] left it.
-    fn row<'a>(
-        &'a self,
-        narrowed: Narrowed,
-        logits: &'a [f32],
-        floor: f32,
-    ) -> Result<Row<'a>, SamplingError> {
+    fn row<'a>(&'a self, narrowed: Narrowed, logits: &'a [f32], floor: f32, max: f32) -> Row<'a> {
         let logits = if narrowed.is_edited {
             &self.copy
         } else {
             logits
         };
-        let row = Row::new(logits).ok_or(SamplingError::NothingAllowed)?;
-        Ok(Row { floor, ..row })
+        Row { logits, floor, max }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The k largest of a row, in one pass.
 
 use super::candidates::{Candidates, descending};
-use super::exp::LANES;
 
 /// The row is read in blocks of this many logits: the maximum of a block takes a few vector instructions, and
 /// most blocks are then never looked at again.
 const BLOCK: usize = 64;
+
+/// Logits that are compared side by side. More than fit one register, because a comparison takes several cycles
+/// and several can be under way.
+const LANES: usize = 32;
 
 /// Pruning fewer candidates than this is not worth the trouble.
 const FEWEST: usize = 64;

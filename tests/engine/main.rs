@@ -1,10 +1,18 @@
 //! The engine on real models, through the library's public API.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[path = "../common/oracle.rs"]
+mod oracle;
+#[path = "../common/rows.rs"]
+mod rows;
+
 mod correctness;
+mod draws;
 mod models;
 mod prefix;
+mod random_params;
 mod replay;
+mod sampling;
 mod soak;
 mod stop;
 mod support;

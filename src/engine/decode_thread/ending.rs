@@ -74,7 +74,7 @@ impl DecodeThread {
 
     /// Ends the named runs with an error and forgets what their sequences hold.
     pub(super) fn fail_all(&mut self, ids: &[u64], message: &str) {
-        tracing::error!(message, runs = ids.len(), "a decode failed");
+        tracing::error!(message, runs = ids.len(), "a decode or a draw failed");
         for id in ids {
             let Some(index) = self.active.iter().position(|run| run.id == *id) else {
                 continue;

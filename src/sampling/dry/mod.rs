@@ -138,15 +138,19 @@ mod tests {
             breakers: Arc::new(breakers),
             ..DryState::default()
         };
-        let mut logits = [0.0; 10];
+        let mut logits = [0.0f32; 10];
         if state.search(&dry, &history) {
             state.penalise(&dry, &mut logits);
         }
-        let mut expected = [0.0; 10];
+        let mut expected = [0.0f32; 10];
         for &(id, penalty) in penalised {
             expected[id as usize] = -penalty;
         }
-        assert_eq!(logits, expected, "after {said:?}");
+        assert_eq!(
+            logits.map(f32::to_bits),
+            expected.map(f32::to_bits),
+            "after {said:?}: {logits:?}"
+        );
     }
 
     #[test]
