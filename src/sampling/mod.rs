@@ -2,8 +2,8 @@
 //! batches.
 //!
 //! [`Sampler`] is one run's state. A draw goes over the row of logits once where top-k is on, and never makes
-//! an array of candidates of the whole vocabulary: [`row`] reads the row with vector instructions and hands
-//! the few tokens that matter to [`candidates`], where the samplers are written as llama.cpp has them.
+//! an array of candidates of the whole vocabulary: `row` reads the row with vector instructions and hands
+//! the few tokens that matter to `candidates`, where the samplers are written as llama.cpp has them.
 
 mod candidates;
 mod chain;
