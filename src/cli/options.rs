@@ -46,6 +46,14 @@ pub(super) struct ModelArgs {
         env = "REIN_CACHE_TYPE_KV"
     )]
     pub(super) cache_type_kv: KvType,
+    /// Guess tokens that repeat earlier text and verify them together: off, default, ngram-simple or ngram-mod
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "off",
+        env = "REIN_SPECULATIVE_TYPE"
+    )]
+    pub(super) speculative_type: DraftKind,
     /// Compute attention in one fused operation: on, off, or auto for what is best here
     #[arg(
         long,
@@ -79,6 +87,7 @@ impl ModelArgs {
             threads: self.threads,
             n_gpu_layers: self.n_gpu_layers,
             kv_type: self.cache_type_kv,
+            drafts: self.speculative_type,
             flash_attention: self.flash_attn.decided(),
             host_cache_mib: self.cache_ram,
             chat_template,

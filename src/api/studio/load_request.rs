@@ -209,6 +209,7 @@ mod tests {
                 trust_remote_code: false,
                 chat_template_override: None,
                 cache_type_kv: None,
+                speculative_type: None,
                 cancel_id: None,
                 force_cancel_active: false,
             }
