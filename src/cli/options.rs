@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::models::{
-    KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress,
+    DraftKind, KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress,
 };
 use crate::sampling::SamplingParams;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::drafts::DraftCounters;
 use crate::llama::Token;
 use crate::stop::StopCause;
 
@@ -82,4 +83,6 @@ pub struct Timings {
     pub prompt: Duration,
     /// First token drawn → last token drawn.
     pub decode: Duration,
+    /// What drafts have brought.
+    pub drafts: DraftCounters,
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
-use super::decode_thread::DecodeThread;
+use super::decode_thread::{DecodeThread, MAX_DRAFT_ROWS};
+use super::drafts::DraftKind;
 use super::dry::DryCache;
 use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
@@ -28,6 +29,8 @@ pub struct EngineParams {
     pub threads: u32,
     /// Element type of the KV cells.
     pub kv_type: KvType,
+    /// Where drafts come from.
+    pub drafts: DraftKind,
     /// Whether attention is one fused operation; `None` takes what was measured to be best here.
     pub flash_attention: Option<bool>,
     /// Runs that may wait for a sequence; more are refused.
@@ -52,6 +55,7 @@ impl Default for EngineParams {
             parallel: 4,
             threads: threads as u32,
             kv_type: KvType::default(),
+            drafts: DraftKind::Off,
             flash_attention: None,
             max_queue: 64,
             max_step: Duration::from_millis(100),
@@ -146,6 +150,7 @@ impl Engine {
                 n_ctx: params.n_ctx,
                 n_seq_max: params.parallel,
                 n_batch: params.max_chunk,
+                n_outputs: outputs(&params),
                 n_threads: params.threads,
                 kv_type: params.kv_type,
                 flash_attention: flash_attention(model, &params),
@@ -332,6 +337,14 @@ impl Engine {
         {
             tracing::error!("the decode thread ended with a panic");
         }
+    }
+}
+
+/// Rows whose logits are wanted at once.
+fn outputs(params: &EngineParams) -> u32 {
+    match params.drafts {
+        DraftKind::Off => params.parallel,
+        _ => params.parallel.max(MAX_DRAFT_ROWS as u32),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::drafts::RunDrafts;
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::handle;
 use super::metrics::Phase;
@@ -56,6 +57,8 @@ pub(super) struct Run {
     /// The sequence, once admitted.
     pub(super) seq: Option<SeqId>,
     pub(super) sampler: Sampler,
+    /// Guesses at its next tokens; `None` where none are wanted.
+    pub(super) drafts: Option<RunDrafts>,
     pub(super) idle_steps: u32,
     /// Whose prefix it waits for.
     pub(super) awaits: Option<Awaited>,
@@ -68,6 +71,8 @@ pub(super) struct Run {
     max_new: usize,
     n_cached: usize,
     text: OutputText,
+    /// Text that is to be sent with the step's event.
+    ready: String,
     unsent: Vec<Token>,
     events: mpsc::Sender<RunEvent>,
     parked: Arc<AtomicBool>,
@@ -101,6 +106,7 @@ impl Run {
             computed: 0,
             seq: None,
             sampler,
+            drafts: None,
             idle_steps: 0,
             awaits: None,
             parked_since: None,
@@ -110,6 +116,7 @@ impl Run {
             max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),
             n_cached: 0,
             text: OutputText::new(spec.stop),
+            ready: String::new(),
             unsent: Vec::new(),
             events,
             parked,
@@ -201,7 +208,12 @@ impl Run {
         }
     }
 
-    /// Takes a drawn token. Returns why the run is over, if it is.
+    /// How many tokens may follow the next one.
+    pub(super) fn room(&self) -> usize {
+        self.max_new.saturating_sub(self.n_generated() + 1)
+    }
+
+    /// Takes a drawn token. Returns why the run is over, if it is. Nothing is sent before [`Self::flush`].
     ///
     /// `bytes` are the token's; `None` for one that ends the answer.
     pub(super) fn accept(
@@ -210,7 +222,6 @@ impl Run {
         bytes: Option<&[u8]>,
         now: Instant,
     ) -> Option<FinishReason> {
-        self.sampler.accept(token);
         self.tokens.push(token);
         self.unsent.push(token);
         self.first_token.get_or_insert(now);
@@ -219,9 +230,9 @@ impl Run {
             return Some(FinishReason::EndOfTurn);
         };
         match self.text.push(bytes) {
-            Pushed::Text(text) => self.send_text(text),
+            Pushed::Text(text) => self.ready.push_str(&text),
             Pushed::Stopped(text) => {
-                self.send_text(text);
+                self.ready.push_str(&text);
                 // Nothing that is still held back may follow a stop string.
                 self.text = OutputText::default();
                 return Some(FinishReason::StopString);
@@ -238,8 +249,10 @@ impl Run {
         now - self.submitted
     }
 
-    fn send_text(&mut self, text: String) {
-        if !text.is_empty() {
+    /// Sends the text of the tokens that were accepted: one event a step, however many tokens it gave.
+    pub(super) fn flush(&mut self) {
+        if !self.ready.is_empty() {
+            let text = std::mem::take(&mut self.ready);
             let tokens = std::mem::take(&mut self.unsent);
             self.send(RunEvent::Output { text, tokens });
         }
@@ -258,6 +271,7 @@ impl Run {
 
     /// Sends what is held back and the last event.
     pub(super) fn finish(mut self, reason: FinishReason) -> Summary {
+        self.flush();
         let text = self.text.finish();
         let tokens = std::mem::take(&mut self.unsent);
         if !text.is_empty() || !tokens.is_empty() {
@@ -293,6 +307,11 @@ impl Run {
                     .saturating_sub(self.n_cached) as u32,
                 prompt: first.saturating_duration_since(admitted),
                 decode,
+                drafts: self
+                    .drafts
+                    .as_ref()
+                    .map(RunDrafts::counters)
+                    .unwrap_or_default(),
             },
         }
     }

@@ -23,6 +23,9 @@ pub struct ContextParams {
     pub n_seq_max: u32,
     /// The most rows of one decode.
     pub n_batch: u32,
+    /// The most rows of one decode with logits, of one sequence or of all; at least one a sequence is
+    /// possible in any case.
+    pub n_outputs: u32,
     /// The threads that compute.
     pub n_threads: u32,
     /// Element type of keys and values.
@@ -37,6 +40,7 @@ impl Default for ContextParams {
             n_ctx: 0,
             n_seq_max: 1,
             n_batch: 512,
+            n_outputs: 0,
             n_threads: 1,
             kv_type: KvType::default(),
             flash_attention: FlashAttention::default(),
@@ -141,9 +145,9 @@ impl Context {
         native.n_seq_max = n_seq_max;
         native.n_batch = n_batch;
         native.n_ubatch = n_batch;
-        // Only the last row of a prompt and the decode rows are sampled: without this llama.cpp reserves
+        // Only the last row of a prompt, the decode rows and drafts are sampled: without this llama.cpp reserves
         // logits for a whole batch, half a gigabyte at a vocabulary of 262k.
-        native.n_outputs_max = n_seq_max;
+        native.n_outputs_max = params.n_outputs.clamp(n_seq_max, n_batch.max(n_seq_max));
         native.n_threads = params.n_threads as i32;
         native.n_threads_batch = params.n_threads as i32;
         native.type_k = params.kv_type.to_native();

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod quant;
 mod registry;
 
+pub use crate::engine::drafts::DraftKind;
 pub use crate::llama::{KvType, UnknownKvType};
 pub use identify::{IdentifyError, ModelFile, identify};
 pub use loaded::LoadedModel;

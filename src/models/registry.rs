@@ -11,6 +11,7 @@ use super::loaded::LoadedModel;
 use super::memory;
 use super::progress::{LoadProgress, LoadReport};
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
+use crate::engine::drafts::DraftKind;
 use crate::engine::{Engine, EngineError, EngineParams};
 use crate::llama::{Backend, KvType, LlamaError, Model, ModelParams};
 use crate::stop::{StopCause, StopFlag, StopRecord};
@@ -33,6 +34,8 @@ pub struct LoadOptions {
     pub n_gpu_layers: i32,
     /// Element type of the KV cells.
     pub kv_type: KvType,
+    /// Where drafts come from.
+    pub drafts: DraftKind,
     /// Whether attention is one fused operation; `None` leaves it to the engine.
     pub flash_attention: Option<bool>,
     /// Host memory for conversations that have no sequence any more, in MiB; `None` takes a share of what is
@@ -52,6 +55,7 @@ impl Default for LoadOptions {
             max_step_ms: 100,
             n_gpu_layers: -1,
             kv_type: KvType::default(),
+            drafts: DraftKind::Off,
             flash_attention: None,
             host_cache_mib: None,
             chat_template: None,
@@ -391,6 +395,7 @@ fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions
             defaults.threads
         },
         kv_type: options.kv_type,
+        drafts: options.drafts,
         flash_attention: options.flash_attention,
         host_cache_bytes: options
             .host_cache_mib

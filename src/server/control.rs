@@ -17,7 +17,7 @@ use crate::api::studio::{
 };
 use crate::chat;
 use crate::models::gguf::GgufHeader;
-use crate::models::{LoadOptions, LoadedModel, ModelFile, identify};
+use crate::models::{DraftKind, LoadOptions, LoadedModel, ModelFile, identify};
 use crate::stop::{RunIds, StopFlag};
 
 /// Loads a model. The load ends with the request: a closed connection, a cancel by `cancel_id`, and an
@@ -71,6 +71,7 @@ fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
             .chat_template_override
             .clone()
             .or_else(|| defaults.chat_template.clone()),
+        drafts: request.speculative_type.unwrap_or(defaults.drafts),
         kv_type: request.cache_type_kv.unwrap_or(defaults.kv_type),
         ..defaults.clone()
     }
@@ -97,8 +98,13 @@ fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {
         template: template(model),
         cache_type_kv: Some(model.options.kv_type.name().into()),
         chat_template: model.template_source.clone(),
-        speculative_type: None,
+        speculative_type: drafts_name(model),
     }
+}
+
+fn drafts_name(model: &LoadedModel) -> Option<String> {
+    let kind = model.options.drafts;
+    (kind != DraftKind::Off).then(|| kind.name().into())
 }
 
 fn inference(model: &LoadedModel) -> InferenceDefaults {
@@ -220,6 +226,7 @@ pub(super) async fn status(State(state): State<AppState>) -> Json<InferenceStatu
         status.gguf_variant.clone_from(&model.file.variant);
         status.loaded = vec![model.file.id.clone()];
         status.inference = Some(inference(&model));
+        status.speculative_type = drafts_name(&model);
         status.template = template(&model);
         status.context = context(&model);
     }

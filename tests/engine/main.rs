@@ -7,6 +7,7 @@ mod oracle;
 mod rows;
 
 mod correctness;
+mod drafts;
 mod draws;
 mod models;
 mod prefix;

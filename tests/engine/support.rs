@@ -32,11 +32,21 @@ pub fn load(name: &str, context: u32) -> LocalModel {
 
 /// Loads a test model with `context` tokens for each of so many runs.
 pub fn load_for(name: &str, context: u32, parallel: u32) -> LocalModel {
+    load_with(
+        name,
+        LoadOptions {
+            context,
+            parallel,
+            ..LoadOptions::default()
+        },
+    )
+}
+
+/// Loads a test model.
+pub fn load_with(name: &str, options: LoadOptions) -> LocalModel {
     let options = LoadOptions {
-        context,
-        parallel,
         threads: 2,
-        ..LoadOptions::default()
+        ..options
     };
     LocalModel::load(model_file(name), options).unwrap()
 }

@@ -34,6 +34,7 @@ fn summary(reason: FinishReason, completion_tokens: u32) -> Summary {
             prompt_computed: if completion_tokens == 0 { 0 } else { 8 },
             prompt: ran(40),
             decode: ran(100),
+            ..Timings::default()
         },
     }
 }

@@ -24,7 +24,7 @@ pub fn usage_json(usage: &Usage) -> Value {
 pub fn timings_json(summary: &Summary) -> Value {
     let timings = &summary.timings;
     let (prompt, predicted) = (timings.prompt_computed, summary.usage.completion_tokens);
-    json!({
+    let mut json = json!({
         "prompt_n": prompt,
         "cache_n": summary.usage.cached_tokens,
         "prompt_ms": milliseconds(timings.prompt),
@@ -34,7 +34,12 @@ pub fn timings_json(summary: &Summary) -> Value {
         "predicted_ms": milliseconds(timings.decode),
         "predicted_per_token_ms": ratio(milliseconds(timings.decode), predicted.into()),
         "predicted_per_second": ratio(predicted.into(), timings.decode.as_secs_f64()),
-    })
+    });
+    if timings.drafts.drafted > 0 {
+        json["draft_n"] = timings.drafts.drafted.into();
+        json["draft_n_accepted"] = timings.drafts.accepted.into();
+    }
+    json
 }
 
 /// To the microsecond.

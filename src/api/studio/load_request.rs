@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::api::errors::ApiError;
 use crate::api::fields::{Fields, wrong_type};
 use crate::api::openai::MAX_ID_BYTES;
-use crate::models::{KvType, UnknownKvType};
+use crate::models::{DraftKind, KvType, UnknownKvType};
 
 /// The longest context that may be asked for, in tokens.
 pub const MAX_SEQ_LENGTH: u32 = 1_048_576;
@@ -63,6 +63,8 @@ pub struct LoadRequest {
     pub chat_template_override: Option<String>,
     /// The type of the KV cache, where the request named one.
     pub cache_type_kv: Option<KvType>,
+    /// Where drafts come from, where the request said.
+    pub speculative_type: Option<DraftKind>,
     /// An id by which the load can be cancelled.
     pub cancel_id: Option<String>,
     /// Whether generations of the present model may be stopped to make way.
@@ -74,7 +76,6 @@ impl LoadRequest {
     pub fn parse(body: &Value) -> Result<Self, ApiError> {
         let request = Fields::root(body)?;
         refuse_gpu_ids(&request)?;
-        refuse_speculation(&request)?;
         let flag = |name, default| request.boolean(name).map(|value| value.unwrap_or(default));
         let max_seq_length = request.integer("max_seq_length", 0..=MAX_SEQ_LENGTH.into())?;
         Ok(Self {
@@ -87,6 +88,7 @@ impl LoadRequest {
             trust_remote_code: flag("trust_remote_code", false)?,
             chat_template_override: template(&request)?,
             cache_type_kv: kv_type(&request)?,
+            speculative_type: drafts(&request)?,
             cancel_id: request.id("cancel_id", MAX_ID_BYTES)?,
             force_cancel_active: flag("force_cancel_active", false)?,
         })
@@ -151,17 +153,10 @@ fn refuse_gpu_ids(request: &Fields<'_>) -> Result<(), ApiError> {
     ))
 }
 
-/// Nothing, `off` and words that nobody knows mean no speculation.
-fn refuse_speculation(request: &Fields<'_>) -> Result<(), ApiError> {
-    match request.string("speculative_type")? {
-        Some(kind) if kind == "default" || kind.starts_with("ngram-") => {
-            Err(ApiError::unsupported_parameter(
-                "speculative_type",
-                "`speculative_type` is known but not supported yet. Leave it out, or send \"off\".",
-            ))
-        }
-        _ => Ok(()),
-    }
+/// Words that nobody knows mean no drafts (reference 3.8).
+fn drafts(request: &Fields<'_>) -> Result<Option<DraftKind>, ApiError> {
+    let name = request.string("speculative_type")?;
+    Ok(name.map(|name| name.parse().unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -283,17 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn choosing_gpus_and_speculation_are_not_there_yet() {
+    fn choosing_gpus_is_not_there_yet() {
         good("gpu_ids", json!([]));
         refused("gpu_ids", json!([0]), "unsupported_parameter");
         refused("gpu_ids", json!(["0"]), "invalid_type");
         refused("gpu_ids", json!(0), "invalid_type");
-        for word in ["off", "", "whatever"] {
-            good("speculative_type", json!(word));
+    }
+
+    #[test]
+    fn drafts_are_chosen_by_name_and_unknown_names_mean_none() {
+        let chosen = |value| good("speculative_type", value).speculative_type;
+        for kind in DraftKind::ALL {
+            assert_eq!(chosen(json!(kind.name())), Some(kind));
         }
-        for word in ["default", "ngram-simple", "ngram-mod"] {
-            refused("speculative_type", json!(word), "unsupported_parameter");
-        }
+        assert_eq!(chosen(json!("whatever")), Some(DraftKind::Off));
+        assert_eq!(chosen(Value::Null), None);
         refused("speculative_type", json!(1), "invalid_type");
     }
 

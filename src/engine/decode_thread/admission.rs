@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::DecodeThread;
+use crate::engine::drafts::{DraftKind, RunDrafts};
 use crate::engine::metrics::EngineMetrics;
 use crate::engine::prefix::{Assignment, Source};
 use crate::engine::run::{Awaited, Run};
@@ -40,6 +41,9 @@ impl DecodeThread {
             };
             self.rescue(place);
             run.admit(place.seq);
+            if self.drafts != DraftKind::Off {
+                run.drafts = Some(RunDrafts::new(self.drafts.into(), run.namespace));
+            }
             self.metrics
                 .prompt_tokens
                 .increment(run.tokens.len() as u64);

@@ -3,8 +3,11 @@
 //! It never blocks on a client, never awaits, and parks itself when there is nothing to do.
 
 mod admission;
+mod drafting;
 mod ending;
 mod step;
+
+pub(super) use drafting::MAX_DRAFT_ROWS;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::cost::CostModel;
+use super::drafts::{DraftKind, NgramTables, RowCosts};
 use super::error::EngineError;
 use super::handle::{EngineParams, Shared};
 use super::metrics::EngineMetrics;
@@ -23,6 +27,9 @@ use super::prefix::{HostCache, Sequences};
 use super::run::Run;
 use crate::llama::{Batch, Context, DecodeOutcome, SeqId, SeqState, Token};
 use crate::stop::{StopCause, StopFlag};
+
+/// Namespaces (API keys) whose texts drafts may come from, 1 MiB each.
+const MAX_DRAFT_NAMESPACES: usize = 16;
 
 /// The state of a decode thread.
 pub(super) struct DecodeThread {
@@ -37,6 +44,11 @@ pub(super) struct DecodeThread {
     /// Prefixes that have no sequence any more.
     host: HostCache<SeqState>,
     cost: CostModel,
+    /// What runs of a namespace wrote, for drafts.
+    tables: NgramTables,
+    /// What decodes of several rows of one sequence cost.
+    row_costs: RowCosts,
+    drafts: DraftKind,
     limits: Limits,
     slow_client: Duration,
     batch: Batch,
@@ -60,6 +72,13 @@ impl DecodeThread {
             sequences: Sequences::new(n_seq_max),
             host: HostCache::new(params.host_cache_bytes),
             cost: CostModel::new(n_seq_max as usize),
+            tables: NgramTables::new(MAX_DRAFT_NAMESPACES),
+            row_costs: RowCosts::new(MAX_DRAFT_ROWS),
+            drafts: if context.model().is_recurrent() {
+                DraftKind::Off
+            } else {
+                params.drafts
+            },
             limits: Limits {
                 max_step: params.max_step,
                 max_chunk: context.n_batch() as usize,
@@ -131,7 +150,7 @@ impl DecodeThread {
         // Runs are removed as they finish, so both parts are named by id.
         let chunk = plan.chunk.map(|chunk| (self.active[chunk.run].id, chunk));
         if !plan.rows.is_empty() {
-            self.decode_rows(&plan.rows);
+            self.decode(&plan.rows);
         }
         if let Some((id, chunk)) = chunk {
             self.prefill(id, chunk);

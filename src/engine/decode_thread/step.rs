@@ -6,12 +6,33 @@ use super::DecodeThread;
 use crate::engine::error::DrawError;
 use crate::engine::events::FinishReason;
 use crate::engine::planner::Chunk;
-use crate::llama::DecodeOutcome;
+use crate::llama::{DecodeOutcome, LlamaError, Token};
 use crate::stop::StopFlag;
 
 impl DecodeThread {
+    /// Computes the next token of each of these runs, and of some a draft behind it; draws what follows.
+    pub(super) fn decode(&mut self, indexes: &[usize]) {
+        let mut rows = Vec::with_capacity(indexes.len());
+        let mut drafts = Vec::new();
+        for &index in indexes {
+            let drafted = self.propose(index, indexes.len());
+            if drafted.is_empty() {
+                rows.push(index);
+            } else {
+                // Runs are removed as they finish, so these are named by id.
+                drafts.push((self.active[index].id, drafted));
+            }
+        }
+        if !rows.is_empty() {
+            self.decode_rows(&rows);
+        }
+        for (id, drafted) in drafts {
+            self.decode_draft(id, &drafted);
+        }
+    }
+
     /// Computes one token of each of these runs, and draws the next.
-    pub(super) fn decode_rows(&mut self, indexes: &[usize]) {
+    fn decode_rows(&mut self, indexes: &[usize]) {
         self.batch.clear();
         for &index in indexes {
             let run = &self.active[index];
@@ -37,6 +58,9 @@ impl DecodeThread {
         match outcome {
             Ok(DecodeOutcome::Done) => {
                 self.cost.learn_rows(indexes.len(), ended - started);
+                if indexes.len() == 1 {
+                    self.row_costs.learn(1, ended - started);
+                }
                 for (row, id) in ids.into_iter().enumerate() {
                     self.advance(id, 1, Some(row));
                 }
@@ -113,15 +137,22 @@ impl DecodeThread {
         }
         let id = run.id;
         match self.draw(index, row) {
-            Ok(None) => {}
-            Ok(Some(reason)) => self.finish(index, reason),
+            Ok(token) => self.emit_all(index, &[token]),
             Err(error) => self.fail_all(&[id], &error.to_string()),
         }
     }
 
-    fn draw(&mut self, index: usize, row: usize) -> Result<Option<FinishReason>, DrawError> {
+    /// Draws the token that follows a row, for the caller to [`Self::emit`].
+    pub(super) fn draw(&mut self, index: usize, row: usize) -> Result<Token, DrawError> {
         let run = &mut self.active[index];
         let token = run.sampler.draw(self.context.logits(row)?, None)?.token;
+        run.sampler.accept(token);
+        Ok(token)
+    }
+
+    /// Adds a drawn token to its run's answer. Returns why the run is over, if it is.
+    fn emit(&mut self, index: usize, token: Token) -> Result<Option<FinishReason>, LlamaError> {
+        let run = &mut self.active[index];
         let vocab = self.context.model().vocab();
         self.bytes.clear();
         let bytes = if vocab.is_end_of_generation(token) {
@@ -140,5 +171,21 @@ impl DecodeThread {
         }
         self.metrics.generated_tokens.increment(1);
         Ok(run.accept(token, bytes, now))
+    }
+
+    /// Emits what a step has drawn for a run, and ends the run where that was its last.
+    pub(super) fn emit_all(&mut self, index: usize, tokens: &[Token]) {
+        let id = self.active[index].id;
+        if let Some(drafts) = &mut self.active[index].drafts {
+            drafts.learn(tokens);
+        }
+        for &token in tokens {
+            match self.emit(index, token) {
+                Ok(None) => {}
+                Ok(Some(reason)) => return self.finish(index, reason),
+                Err(error) => return self.fail_all(&[id], &error.to_string()),
+            }
+        }
+        self.active[index].flush();
     }
 }
