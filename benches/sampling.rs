@@ -5,7 +5,7 @@
 //! The rows are real logits of the model after each of the last tokens of the text. Every round draws once from
 //! every row with each of the two, in turn. Prints a table: medians of the rounds in microseconds a row, their
 //! 10th and 90th percentiles, and the ratio of llama.cpp's time to rein's. Then what drawing four rows costs
-//! on two threads instead of one.
+//! on two threads instead of one, and how long DRY's breakers take to be looked up in the vocabulary.
 
 #[path = "../tests/common/oracle.rs"]
 mod oracle;
@@ -15,8 +15,9 @@ mod rows;
 use std::path::Path;
 use std::time::Instant;
 
+use rein::engine::dry_breakers;
 use rein::llama::{Backend, Model, ModelParams, Token};
-use rein::sampling::{Mirostat, MirostatVersion, Sampler, SamplingParams, TokenMask};
+use rein::sampling::{Dry, Mirostat, MirostatVersion, Sampler, SamplingParams, TokenMask};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -88,6 +89,12 @@ fn main() -> Result<(), Error> {
         })?;
     }
     threads(&rows, rounds);
+    let start = Instant::now();
+    dry_breakers(model.vocab(), &Dry::default().sequence_breakers)?;
+    println!(
+        "looking up DRY's breakers: {:.1} ms",
+        start.elapsed().as_secs_f64() * 1e3
+    );
     Ok(())
 }
 

@@ -230,7 +230,8 @@ impl Engine {
         self.shared.closing().is_none()
     }
 
-    /// Puts a run into the queue. Does not block.
+    /// Puts a run into the queue. Does not block, but takes a moment where a run is the first to use DRY with its
+    /// sequence breakers: they are looked up in the vocabulary.
     pub fn submit(&self, spec: RunSpec) -> Result<RunHandle, SubmitError> {
         let result = self.try_submit(spec);
         result.map_err(|(error, flag)| {

@@ -5,7 +5,7 @@
 
 use super::candidates::Candidates;
 use super::exp::{exp, sums};
-use super::top_k::{block_max, top_k};
+use super::top_k::{collect, max, top_k};
 
 /// A row of logits of which those at least as large as `floor` may be drawn.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ const RADII: [f32; 8] = [1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 11.0, 15.0];
 impl<'a> Row<'a> {
     /// `None` where nothing may be drawn: all are NaN or minus infinity.
     pub(super) fn new(logits: &'a [f32]) -> Option<Self> {
-        let max = block_max(logits);
+        let max = max(logits);
         let floor = f32::NEG_INFINITY;
         (max > floor).then_some(Self { logits, floor, max })
     }
@@ -111,23 +111,8 @@ impl<'a> Row<'a> {
     pub(super) fn at_least(self, lowest: f32, out: &mut Candidates) {
         out.clear();
         let threshold = self.floor.max(lowest).next_down();
-        self.collect(threshold, |_| true, out);
+        collect(self.logits, threshold, |_| true, out);
         out.nominal = out.list.len();
-    }
-
-    /// Collects what is above a threshold and wanted.
-    fn collect(self, threshold: f32, wanted: impl Fn(f32) -> bool, out: &mut Candidates) {
-        const STEP: usize = 64;
-        for (number, block) in self.logits.chunks(STEP).enumerate() {
-            if block_max(block) <= threshold {
-                continue;
-            }
-            for (offset, &logit) in block.iter().enumerate() {
-                if logit > threshold && wanted(logit) {
-                    out.push(number * STEP + offset, logit);
-                }
-            }
-        }
     }
 
     /// The tokens at least as likely as `threshold`, in descending order: what XTC calls top choices.
@@ -179,7 +164,12 @@ impl<'a> Row<'a> {
         out.clear();
         let threshold = self.floor.next_down();
         let lowest = (self.max - center - radius).next_down() - 1e-3;
-        self.collect(threshold.max(lowest), |logit| off(logit) <= radius, out);
+        collect(
+            self.logits,
+            threshold.max(lowest),
+            |logit| off(logit) <= radius,
+            out,
+        );
         for candidate in &mut out.list {
             candidate.key = off(candidate.logit);
         }

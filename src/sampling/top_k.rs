@@ -1,14 +1,11 @@
 //! The k largest of a row, in one pass.
 
 use super::candidates::{Candidates, descending};
+use super::exp::LANES;
 
-/// The row is read in blocks of this many logits: the maximum of a block takes a few vector instructions, and
+/// The row is read in blocks of this many logits: whether one of them matters takes a few vector instructions, and
 /// most blocks are then never looked at again.
 const BLOCK: usize = 64;
-
-/// Logits that are compared side by side. More than fit one register, because a comparison takes several cycles
-/// and several can be under way.
-const LANES: usize = 32;
 
 /// Pruning fewer candidates than this is not worth the trouble.
 const FEWEST: usize = 64;
@@ -21,20 +18,24 @@ pub(super) fn top_k(logits: &[f32], floor: f32, k: usize, out: &mut Candidates) 
     // Nothing at or below this gets in: first what is below the floor, later the worst of k candidates.
     let mut threshold = floor.next_down();
     let capacity = k.saturating_mul(2).max(FEWEST);
-    for (number, block) in logits.chunks(BLOCK).enumerate() {
-        if block_max(block) <= threshold {
-            continue;
-        }
-        for (offset, &logit) in block.iter().enumerate() {
-            if logit > threshold {
-                out.push(number * BLOCK + offset, logit);
+    let mut take = |start: usize, block: &[f32], threshold: &mut f32| {
+        for (index, &logit) in (start..).zip(block) {
+            if logit > *threshold {
+                out.push(index, logit);
             }
         }
         // Pruned once they are twice as many, every candidate is looked at twice on average.
         if out.list.len() >= capacity {
-            threshold = threshold.max(keep_best(out, k));
+            *threshold = threshold.max(keep_best(out, k));
+        }
+    };
+    let (blocks, rest) = logits.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        if any_above(block, threshold) {
+            take(number * BLOCK, block, &mut threshold);
         }
     }
+    take(logits.len() - rest.len(), rest, &mut threshold);
     keep_best(out, k);
     out.sort();
 }
@@ -50,44 +51,72 @@ fn keep_best(out: &mut Candidates, k: usize) -> f32 {
     worst
 }
 
-/// The largest number of a block; minus infinity where there is none.
+/// Puts every logit above the threshold that is `wanted` into `out`, in the row's order.
+pub(super) fn collect(
+    logits: &[f32],
+    threshold: f32,
+    wanted: impl Fn(f32) -> bool,
+    out: &mut Candidates,
+) {
+    let mut take = |start: usize, block: &[f32]| {
+        for (index, &logit) in (start..).zip(block) {
+            if logit > threshold && wanted(logit) {
+                out.push(index, logit);
+            }
+        }
+    };
+    let (blocks, rest) = logits.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        if any_above(block, threshold) {
+            take(number * BLOCK, block);
+        }
+    }
+    take(logits.len() - rest.len(), rest);
+}
+
+/// True where a number of the block is above the threshold.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without an early end all are compared side by side"
+)]
 #[inline]
-pub(super) fn block_max(block: &[f32]) -> f32 {
+fn any_above(block: &[f32; BLOCK], threshold: f32) -> bool {
+    let above = |any, &logit: &f32| any | (logit > threshold);
+    block.iter().fold(false, above)
+}
+
+/// The largest number of a row; minus infinity where there is none.
+pub(super) fn max(row: &[f32]) -> f32 {
     // Comparing, not f32::max: that is one instruction, and ignores NaN.
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut steps = block.chunks_exact(LANES);
-    for step in &mut steps {
+    let (steps, rest) = row.as_chunks::<LANES>();
+    for step in steps {
         for (lane, &logit) in lanes.iter_mut().zip(step) {
             *lane = larger(*lane, logit);
         }
     }
-    for (lane, &logit) in lanes.iter_mut().zip(steps.remainder()) {
-        *lane = larger(*lane, logit);
-    }
-    // Folding halves onto each other keeps it in vector registers.
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] = larger(lanes[lane], lanes[lane + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+    lanes
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, larger)
 }
 
 /// The index of the largest logit; the lowest index wins a tie. `None` where all are NaN or minus infinity.
 pub(super) fn argmax(logits: &[f32]) -> Option<usize> {
+    // Large enough that looking for the place in the best of them is all that takes time beside the comparing.
+    const PART: usize = 1024;
     let mut best = f32::NEG_INFINITY;
-    let mut best_block = None;
-    for (number, block) in logits.chunks(BLOCK).enumerate() {
-        let max = block_max(block);
+    let mut best_part = None;
+    for (number, part) in logits.chunks(PART).enumerate() {
+        let max = max(part);
         if max > best {
             best = max;
-            best_block = Some(number);
+            best_part = Some(number);
         }
     }
-    let start = best_block? * BLOCK;
+    let start = best_part? * PART;
     let offset = logits[start..].iter().position(|&logit| logit >= best)?;
     Some(start + offset)
 }
