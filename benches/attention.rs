@@ -14,13 +14,25 @@ use rein::llama::{
     SeqId, Token,
 };
 
-const DEPTHS: [usize; 3] = [0, 1000, 2000];
+const DEPTHS: [usize; 2] = [0, 1000];
 /// Sequences and rows of each: decode steps, and prompt chunks of one sequence.
-const SHAPES: [(u32, usize); 7] = [(1, 1), (4, 1), (1, 8), (1, 16), (1, 32), (1, 64), (1, 256)];
-const KINDS: [(&str, FlashAttention, KvType); 3] = [
+const SHAPES: [(u32, usize); 9] = [
+    (1, 1),
+    (4, 1),
+    (1, 8),
+    (1, 16),
+    (1, 24),
+    (1, 32),
+    (1, 48),
+    (1, 64),
+    (1, 256),
+];
+const KINDS: [(&str, FlashAttention, KvType); 5] = [
     ("flash f16", FlashAttention::On, KvType::F16),
-    ("plain f16", FlashAttention::Off, KvType::F16),
     ("flash q8_0", FlashAttention::On, KvType::Q8_0),
+    ("plain f16", FlashAttention::Off, KvType::F16),
+    ("plain bf16", FlashAttention::Off, KvType::Bf16),
+    ("plain f32", FlashAttention::Off, KvType::F32),
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

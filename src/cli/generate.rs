@@ -42,6 +42,12 @@ pub(super) struct GenerateArgs {
     /// A string that ends the answer; may be given several times
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
+    /// Go on until another limit ends the answer, as if the model never wanted to end it
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Give the same text for the same --seed whatever else this build computes: slower
+    #[arg(long)]
+    deterministic: bool,
     /// Print one JSON object: text, tokens, finish reason, usage and timings
     #[arg(long)]
     json: bool,
@@ -82,6 +88,7 @@ pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (mut whole, mut ids) = (String::new(), Vec::new());
     while let Some(delta) = generation.next_blocking() {
         match delta {
+            Delta::Progress(_) => {}
             Delta::Text { text, tokens } => {
                 if !args.json {
                     print!("{text}");
@@ -120,6 +127,10 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
     let mut request = GenerateRequest::new(prompt);
     request.max_tokens = args.max_tokens;
     request.stop.clone_from(&args.stop);
+    request.deterministic = args.deterministic;
+    if args.ignore_eos {
+        request.min_tokens = usize::MAX;
+    }
     request.sampling = args.sampling.params();
     Ok(request)
 }

@@ -46,14 +46,18 @@ pub(super) struct ModelArgs {
         env = "REIN_CACHE_TYPE_KV"
     )]
     pub(super) cache_type_kv: KvType,
-    /// Guess tokens that repeat earlier text and verify them together: off, default, ngram-simple or ngram-mod
+    /// Guess tokens and verify them together: off, default, ngram-simple, ngram-mod (tokens that repeat earlier
+    /// text), or model (see --model-draft)
+    #[arg(long, value_name = "KIND", env = "REIN_SPECULATIVE_TYPE")]
+    pub(super) speculative_type: Option<DraftKind>,
+    /// A smaller model with the same vocabulary, whose guesses the model verifies
     #[arg(
-        long,
-        value_name = "KIND",
-        default_value = "off",
-        env = "REIN_SPECULATIVE_TYPE"
+        short = 'd',
+        long = "model-draft",
+        value_name = "FILE",
+        env = "REIN_MODEL_DRAFT"
     )]
-    pub(super) speculative_type: DraftKind,
+    pub(super) model_draft: Option<PathBuf>,
     /// Compute attention in one fused operation: on, off, or auto for what is best here
     #[arg(
         long,
@@ -87,12 +91,23 @@ impl ModelArgs {
             threads: self.threads,
             n_gpu_layers: self.n_gpu_layers,
             kv_type: self.cache_type_kv,
-            drafts: self.speculative_type,
+            drafts: self.speculative_type.unwrap_or_else(|| self.usual_drafts()),
+            draft_model: self.model_draft.clone(),
             flash_attention: self.flash_attn.decided(),
             host_cache_mib: self.cache_ram,
             chat_template,
             ..LoadOptions::default()
         })
+    }
+}
+
+impl ModelArgs {
+    /// Who names a draft model wants it to be asked.
+    fn usual_drafts(&self) -> DraftKind {
+        match self.model_draft {
+            Some(_) => DraftKind::Model,
+            None => DraftKind::Off,
+        }
     }
 }
 

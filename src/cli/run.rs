@@ -112,6 +112,7 @@ async fn answer(
             }
         };
         match delta {
+            Some(Delta::Progress(_)) => {}
             Some(Delta::Text { text, .. }) => {
                 print!("{text}");
                 std::io::stdout().flush()?;

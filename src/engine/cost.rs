@@ -11,7 +11,7 @@ const INITIAL_TOKEN_SECONDS: f64 = 0.006;
 
 /// The sizes of prompt chunks, in tokens: few, so that llama.cpp can reuse its compute graphs, and so that each
 /// has a cost of its own. (A token of a chunk of 8 costs twice as much as one of 64.)
-pub const CHUNK_SIZES: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
+pub const CHUNK_SIZES: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 256, 512];
 
 /// Moving averages of what was measured.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl CostModel {
         // Far from every size, a chunk tells little about one.
         let class = CHUNK_SIZES
             .iter()
-            .position(|&size| n * 4 >= size * 3 && n * 4 <= size * 5);
+            .position(|&size| n * 8 >= size * 7 && n * 8 <= size * 9);
         if let Some(class) = class {
             let scaled = took.as_secs_f64() * CHUNK_SIZES[class] as f64 / n as f64;
             learn(&mut self.chunks[class], scaled);

@@ -14,6 +14,16 @@ pub enum EngineError {
         "this model does not generate text (it is an encoder or a diffusion model); load a causal language model"
     )]
     NotCausal,
+    /// The draft model does not go with the model.
+    #[error(
+        "the draft model has another vocabulary, or a memory that cannot be cut back; take a smaller model of the same family"
+    )]
+    DraftModel,
+    /// Drafts were to come from a draft model, and there is none.
+    #[error(
+        "drafts are to come from a draft model, but none is given; name one with --model-draft"
+    )]
+    NoDraftModel,
     /// The load was stopped.
     #[error("the load was stopped")]
     Stopped,

@@ -10,6 +10,8 @@ use crate::stop::StopCause;
 /// [`RunEvent::Failed`]; the channel then closes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunEvent {
+    /// More of the prompt is read. Only where the run asked for that.
+    Progress(PromptProgress),
     /// More of the answer.
     Output {
         /// Whole characters, never empty but in the event before the last; stop strings are held back.
@@ -24,6 +26,19 @@ pub enum RunEvent {
         /// The cause, fit to be shown to the client.
         message: String,
     },
+}
+
+/// How far the reading of a prompt is, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PromptProgress {
+    /// All of the prompt.
+    pub total: u32,
+    /// What a cached prefix had.
+    pub cached: u32,
+    /// What is there by now, cached or computed.
+    pub processed: u32,
+    /// Since the run was admitted.
+    pub elapsed: Duration,
 }
 
 /// Why an answer ended.

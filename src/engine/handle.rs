@@ -9,12 +9,14 @@ use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
 use super::decode_thread::{DecodeThread, MAX_DRAFT_ROWS};
+use super::draft_model::DraftModel;
 use super::drafts::DraftKind;
 use super::dry::DryCache;
 use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
+use super::grid::GRID;
 use super::run::{Run, RunSpec};
-use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model};
+use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
 
@@ -31,6 +33,8 @@ pub struct EngineParams {
     pub kv_type: KvType,
     /// Where drafts come from.
     pub drafts: DraftKind,
+    /// The model that [`DraftKind::Model`] asks.
+    pub draft_model: Option<Model>,
     /// Whether attention is one fused operation; `None` takes what was measured to be best here.
     pub flash_attention: Option<bool>,
     /// Runs that may wait for a sequence; more are refused.
@@ -56,6 +60,7 @@ impl Default for EngineParams {
             threads: threads as u32,
             kv_type: KvType::default(),
             drafts: DraftKind::Off,
+            draft_model: None,
             flash_attention: None,
             max_queue: 64,
             max_step: Duration::from_millis(100),
@@ -126,6 +131,8 @@ pub struct Engine {
     n_ctx: usize,
     params: EngineParams,
     dry: DryCache,
+    /// The tokens that end an answer.
+    ends: Arc<[Token]>,
     shared: Arc<Shared>,
     queue: Sender<Run>,
     next_id: AtomicU64,
@@ -149,7 +156,8 @@ impl Engine {
             &ContextParams {
                 n_ctx: params.n_ctx,
                 n_seq_max: params.parallel,
-                n_batch: params.max_chunk,
+                // A chunk of a deterministic run has to fit.
+                n_batch: params.max_chunk.max(GRID as u32),
                 n_outputs: outputs(&params),
                 n_threads: params.threads,
                 kv_type: params.kv_type,
@@ -157,6 +165,7 @@ impl Engine {
             },
             &|| flag.is_set(),
         )?;
+        let draft_model = draft_model(model, &params, flag)?;
         let n_ctx = context.n_ctx_seq() as usize;
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),
@@ -166,7 +175,7 @@ impl Engine {
         });
         // `waiting` bounds the queue; the channel's own bound leaves room for what is withdrawn.
         let (queue, commands) = crossbeam_channel::bounded(params.max_queue.max(1) * 2 + 256);
-        let mut decode = DecodeThread::new(context, commands, shared.clone(), &params);
+        let mut decode = DecodeThread::new(context, draft_model, commands, shared.clone(), &params);
         decode.warm_up(flag)?;
         let thread = std::thread::Builder::new()
             .name("rein-decode".into())
@@ -176,6 +185,7 @@ impl Engine {
             n_ctx,
             params,
             dry: DryCache::default(),
+            ends: model.vocab().ends().collect(),
             shared,
             queue,
             next_id: AtomicU64::new(0),
@@ -261,7 +271,7 @@ impl Engine {
             .vocab()
             .check(&spec.prompt)
             .map_err(|error| refuse(SubmitError::UnknownToken(error.to_string())))?;
-        let sampler = self.sampler(&spec.sampling).map_err(refuse)?;
+        let sampler = self.sampler(&spec).map_err(refuse)?;
         self.take_queue_place().map_err(refuse)?;
 
         flag.wake_thread(self.worker.clone());
@@ -291,13 +301,14 @@ impl Engine {
     }
 
     /// A sampler that also knows what the model's file and vocabulary have to say.
-    fn sampler(&self, params: &SamplingParams) -> Result<Sampler, SubmitError> {
+    fn sampler(&self, spec: &RunSpec) -> Result<Sampler, SubmitError> {
+        let params = &spec.sampling;
         let vocab = self.model.vocab();
         let mut all = params.clone();
         let suppressed = vocab.suppressed().iter();
         all.logit_bias
             .extend(suppressed.map(|&token| (token, f32::NEG_INFINITY)));
-        let sampler = Sampler::new(all);
+        let sampler = Sampler::new(all).with_ends(self.ends.clone(), spec.min_tokens);
         if !params.dry.is_on() {
             return Ok(sampler);
         }
@@ -339,6 +350,28 @@ impl Engine {
             tracing::error!("the decode thread ended with a panic");
         }
     }
+}
+
+/// The draft model and its cells, where drafts come from one.
+fn draft_model(
+    main: &Model,
+    params: &EngineParams,
+    flag: &StopFlag,
+) -> Result<Option<DraftModel>, EngineError> {
+    if params.drafts != DraftKind::Model {
+        return Ok(None);
+    }
+    let draft = params.draft_model.as_ref();
+    let draft = draft.ok_or(EngineError::NoDraftModel)?;
+    let shape = ContextParams {
+        n_ctx: params.n_ctx,
+        n_seq_max: params.parallel,
+        n_threads: params.threads,
+        kv_type: params.kv_type,
+        flash_attention: flash_attention(draft, params),
+        ..ContextParams::default()
+    };
+    DraftModel::new(draft, main, &shape, &|| flag.is_set()).map(Some)
 }
 
 /// Rows whose logits are wanted at once.
@@ -445,7 +478,7 @@ impl RunHandle {
                 }
             }
         });
-        self.finished = !matches!(event, RunEvent::Output { .. });
+        self.finished = matches!(event, RunEvent::Done(_) | RunEvent::Failed { .. });
         event
     }
 

@@ -10,10 +10,12 @@
 
 pub mod cost;
 mod decode_thread;
+mod draft_model;
 pub mod drafts;
 mod dry;
 mod error;
 mod events;
+mod grid;
 mod handle;
 mod metrics;
 pub mod planner;
@@ -23,6 +25,6 @@ pub mod text;
 
 pub use dry::dry_breakers;
 pub use error::{EngineError, SubmitError};
-pub use events::{FinishReason, RunEvent, Summary, Timings, Usage};
+pub use events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 pub use handle::{Engine, EngineParams, RunHandle, RunView, SlotView};
 pub use run::RunSpec;

@@ -20,6 +20,9 @@ pub struct RunView {
     pub parked: bool,
     /// The most prompt tokens that may be computed at once; at least 1.
     pub pause_after: usize,
+    /// A deterministic run: tokens to the next point of its grid. Its chunks end there, whatever the step's
+    /// box, and its rows are computed in decodes of their own.
+    pub to_grid: Option<usize>,
 }
 
 /// The bounds of a step.
@@ -36,8 +39,18 @@ pub struct Limits {
 pub struct Plan {
     /// Runs that compute one token each, in one decode.
     pub rows: Vec<usize>,
+    /// Runs that compute one token each, in decodes of their own.
+    pub alone: Vec<usize>,
     /// A run that computes a piece of its prompt, in a decode of its own.
     pub chunk: Option<Chunk>,
+}
+
+impl Plan {
+    /// True where nothing is to be computed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.alone.is_empty() && self.chunk.is_none()
+    }
 }
 
 /// A piece of a prompt.
@@ -66,18 +79,26 @@ const AGEING_TOKENS: usize = 64;
 #[must_use]
 pub fn plan(runs: &[RunView], cost: &CostModel, limits: Limits) -> Plan {
     let ready = || runs.iter().enumerate().filter(|(_, run)| !run.parked);
-    let rows: Vec<usize> = ready()
-        .filter(|(_, run)| run.remaining == 1)
-        .map(|(index, _)| index)
-        .collect();
+    let decoding = |alone: bool| -> Vec<usize> {
+        ready()
+            .filter(|(_, run)| run.remaining == 1 && run.to_grid.is_some() == alone)
+            .map(|(index, _)| index)
+            .collect()
+    };
+    let (rows, alone) = (decoding(false), decoding(true));
+    let decodes = (!rows.is_empty() || !alone.is_empty())
+        .then(|| cost.rows(rows.len()) + cost.rows(1) * alone.len() as u32);
     let chunk = ready()
         .filter(|(_, run)| run.remaining > 1)
         .min_by_key(|(index, run)| (effective_remaining(run), *index))
         .map(|(index, run)| Chunk {
             run: index,
-            tokens: chunk_tokens(run.remaining, &rows, cost, limits).min(run.pause_after),
+            tokens: match run.to_grid {
+                Some(to_grid) => run.remaining.min(to_grid),
+                None => chunk_tokens(run.remaining, decodes, cost, limits).min(run.pause_after),
+            },
         });
-    Plan { rows, chunk }
+    Plan { rows, alone, chunk }
 }
 
 /// Shortest remaining first, with ageing so that nobody starves.
@@ -85,13 +106,18 @@ fn effective_remaining(run: &RunView) -> i64 {
     run.remaining as i64 - i64::from(run.idle_steps) * AGEING_TOKENS as i64
 }
 
-fn chunk_tokens(remaining: usize, rows: &[usize], cost: &CostModel, limits: Limits) -> usize {
+/// `decodes`: what the step's decodes take, where somebody decodes.
+fn chunk_tokens(
+    remaining: usize,
+    decodes: Option<Duration>,
+    cost: &CostModel,
+    limits: Limits,
+) -> usize {
     let most = remaining.min(limits.max_chunk);
-    if rows.is_empty() {
+    let Some(decodes) = decodes else {
         return most;
-    }
-    let rows = cost.rows(rows.len());
-    let step = |size: usize| rows + cost.chunk(size);
+    };
+    let step = |size: usize| decodes + cost.chunk(size);
     let rate = |size: usize| size as f64 / step(size).as_secs_f64();
     let best_within = |limit: Duration| {
         let fitting = CHUNK_SIZES.into_iter().filter(|&size| step(size) <= limit);
@@ -140,6 +166,7 @@ mod tests {
             idle_steps: 0,
             parked: false,
             pause_after: usize::MAX,
+            to_grid: None,
         }
     }
 
@@ -149,6 +176,7 @@ mod tests {
             plan(runs, &cost(), LIMITS),
             Plan {
                 rows: rows.to_vec(),
+                alone: Vec::new(),
                 chunk
             }
         );
@@ -201,6 +229,24 @@ mod tests {
     }
 
     #[test]
+    fn a_deterministic_run_keeps_to_its_grid_and_to_itself() {
+        let deterministic = |remaining, to_grid| RunView {
+            to_grid: Some(to_grid),
+            ..run(remaining)
+        };
+        let runs = [run(1), deterministic(1, 3), deterministic(900, 7)];
+        let expected = Plan {
+            rows: vec![0],
+            alone: vec![1],
+            chunk: Some(Chunk { run: 2, tokens: 7 }),
+        };
+        assert_eq!(plan(&runs, &cost(), LIMITS), expected);
+        // Its last tokens, and the machine to itself.
+        check(&[deterministic(5, 7)], &[], Some((0, 5)));
+        check(&[deterministic(900, 16)], &[], Some((0, 16)));
+    }
+
+    #[test]
     fn a_parked_run_computes_nothing() {
         let parked = RunView {
             parked: true,
@@ -226,14 +272,18 @@ mod tests {
             0u32..50,
             any::<bool>(),
             prop_oneof![Just(usize::MAX), 1usize..3000],
+            prop_oneof![3 => Just(None), 1 => (1usize..=16).prop_map(Some)],
         );
         prop::collection::vec(
-            view.prop_map(|(remaining, idle_steps, parked, pause_after)| RunView {
-                remaining,
-                idle_steps,
-                parked,
-                pause_after,
-            }),
+            view.prop_map(
+                |(remaining, idle_steps, parked, pause_after, to_grid)| RunView {
+                    remaining,
+                    idle_steps,
+                    parked,
+                    pause_after,
+                    to_grid,
+                },
+            ),
             0..12,
         )
     }
@@ -244,7 +294,9 @@ mod tests {
             let plan = plan(&runs, &cost(), LIMITS);
             // Every ready decoding run is in, nobody else is.
             for (index, run) in runs.iter().enumerate() {
-                prop_assert_eq!(plan.rows.contains(&index), !run.parked && run.remaining == 1);
+                let decodes = !run.parked && run.remaining == 1;
+                prop_assert_eq!(plan.rows.contains(&index), decodes && run.to_grid.is_none());
+                prop_assert_eq!(plan.alone.contains(&index), decodes && run.to_grid.is_some());
             }
             let prompts = runs.iter().any(|run| !run.parked && run.remaining > 1);
             prop_assert_eq!(plan.chunk.is_some(), prompts);
@@ -252,7 +304,10 @@ mod tests {
                 prop_assert!(!runs[chunk.run].parked);
                 let run = runs[chunk.run];
                 let most = run.remaining.min(run.pause_after).min(LIMITS.max_chunk);
-                prop_assert!((1..=most).contains(&chunk.tokens));
+                match run.to_grid {
+                    Some(to_grid) => prop_assert_eq!(chunk.tokens, run.remaining.min(to_grid)),
+                    None => prop_assert!((1..=most).contains(&chunk.tokens)),
+                }
             }
         }
 
@@ -262,8 +317,11 @@ mod tests {
         ) {
             let cost = machine(fixed_us, token_us);
             let plan = plan(&runs, &cost, LIMITS);
-            if let (false, Some(chunk)) = (plan.rows.is_empty(), plan.chunk) {
-                let expected = cost.rows(plan.rows.len()) + cost.chunk(chunk.tokens);
+            let decodes = plan.rows.len() + plan.alone.len();
+            let chunk = plan.chunk.filter(|chunk| runs[chunk.run].to_grid.is_none());
+            if let (1.., Some(chunk)) = (decodes, chunk) {
+                let rows = cost.rows(plan.rows.len()) + cost.rows(1) * plan.alone.len() as u32;
+                let expected = rows + cost.chunk(chunk.tokens);
                 let limit = LIMITS.max_step.mul_f64(STRETCH);
                 prop_assert!(chunk.tokens <= MIN_CHUNK || expected <= limit);
             }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::drafts::RunDrafts;
-use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
-use super::handle;
+use super::events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
 use super::text::{OutputText, Pushed};
+use super::{grid, handle};
 use crate::llama::{SeqId, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::StopFlag;
@@ -27,6 +27,12 @@ pub struct RunSpec {
     pub max_tokens: Option<u32>,
     /// Stop strings.
     pub stop: Vec<String>,
+    /// Tokens that must come before the answer may end; `usize::MAX` means that it never ends by itself.
+    pub min_tokens: usize,
+    /// Whether the text has to be the same whatever else is computed.
+    pub deterministic: bool,
+    /// Whether to report how much of the prompt is read.
+    pub report_progress: bool,
     /// Prefixes are shared only between runs of the same namespace.
     pub namespace: u64,
     /// When the run's wall clock runs out.
@@ -49,6 +55,8 @@ pub(super) struct Run {
     pub(super) id: u64,
     pub(super) flag: StopFlag,
     pub(super) namespace: u64,
+    /// The text has to be the same whatever else is computed: see [`grid`].
+    pub(super) deterministic: bool,
     pub(super) deadline: Option<Instant>,
     /// Prompt and answer so far.
     pub(super) tokens: Vec<Token>,
@@ -74,6 +82,7 @@ pub(super) struct Run {
     /// Text that is to be sent with the step's event.
     ready: String,
     unsent: Vec<Token>,
+    report_progress: bool,
     events: mpsc::Sender<RunEvent>,
     parked: Arc<AtomicBool>,
     submitted: Instant,
@@ -101,6 +110,7 @@ impl Run {
             id,
             flag: spec.flag,
             namespace: spec.namespace,
+            deterministic: spec.deterministic,
             deadline: spec.deadline,
             tokens: spec.prompt,
             computed: 0,
@@ -118,6 +128,7 @@ impl Run {
             text: OutputText::new(spec.stop),
             ready: String::new(),
             unsent: Vec::new(),
+            report_progress: spec.report_progress,
             events,
             parked,
             submitted: Instant::now(),
@@ -139,6 +150,22 @@ impl Run {
     pub(super) fn begin_at(&mut self, cached: usize) {
         self.computed = cached;
         self.n_cached = cached;
+        self.tell_progress();
+    }
+
+    /// Reports how much of the prompt is read, where that was asked for. A client that does not read misses
+    /// reports and nothing else.
+    pub(super) fn tell_progress(&self) {
+        if self.report_progress && self.events.capacity() > RESERVED_EVENTS {
+            self.send(RunEvent::Progress(PromptProgress {
+                total: self.n_prompt as u32,
+                cached: self.n_cached as u32,
+                processed: self.computed.min(self.n_prompt) as u32,
+                elapsed: self
+                    .admitted
+                    .map_or(Duration::ZERO, |admitted| admitted.elapsed()),
+            }));
+        }
     }
 
     pub(super) fn n_prompt(&self) -> usize {
@@ -165,6 +192,7 @@ impl Run {
             idle_steps: self.idle_steps,
             parked: self.parked_since.is_some() || self.awaits.is_some(),
             pause_after: usize::MAX,
+            to_grid: self.deterministic.then(|| grid::to_next(self.computed)),
         }
     }
 

@@ -1,11 +1,13 @@
 //! [`Delta`]: the one stream that every protocol's encoder reads.
 
-use crate::engine::Summary;
+use crate::engine::{PromptProgress, Summary};
 use crate::llama::Token;
 
 /// A piece of an answer, in order. The last one is always [`Delta::Done`] or [`Delta::Failed`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delta {
+    /// More of the prompt is read; only before the first text, and only where it was asked for.
+    Progress(PromptProgress),
     /// More text. Never empty, always whole characters; stop strings are held back.
     Text {
         /// The characters.

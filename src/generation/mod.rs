@@ -4,7 +4,7 @@ mod delta;
 mod pipeline;
 mod request;
 
-pub use crate::engine::{FinishReason, Summary, Timings, Usage};
+pub use crate::engine::{FinishReason, PromptProgress, Summary, Timings, Usage};
 pub use delta::Delta;
 pub use pipeline::{GenerateError, Generation, start, tokenize};
 pub use request::{ChatPrompt, GenerateRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, Prompt};

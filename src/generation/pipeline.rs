@@ -64,6 +64,9 @@ pub fn start(
         sampling: request.sampling,
         max_tokens: request.max_tokens,
         stop: request.stop,
+        min_tokens: request.min_tokens,
+        deterministic: request.deterministic,
+        report_progress: request.report_progress,
         namespace: request.namespace,
         deadline: time_limit.map(|limit| Instant::now() + limit),
         flag: flag.clone(),
@@ -162,6 +165,7 @@ impl Iterator for Generation {
 
 fn delta(event: RunEvent) -> Delta {
     match event {
+        RunEvent::Progress(progress) => Delta::Progress(progress),
         RunEvent::Output { text, tokens } => Delta::Text { text, tokens },
         RunEvent::Done(summary) => Delta::Done(summary),
         RunEvent::Failed { message } => Delta::Failed { message },

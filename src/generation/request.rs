@@ -19,6 +19,14 @@ pub struct GenerateRequest {
     pub max_tokens: Option<u32>,
     /// Strings that end the answer; they are not part of it. At most [`MAX_STOP_STRINGS`].
     pub stop: Vec<String>,
+    /// Tokens that must come before the answer may end by itself (a stop string still ends it);
+    /// `usize::MAX` means never.
+    pub min_tokens: usize,
+    /// Whether the same seed has to give the same text whatever else is computed. Slower: prompts are read in small
+    /// pieces, and nothing is computed together with other runs.
+    pub deterministic: bool,
+    /// Whether to report how much of the prompt is read ([`super::Delta::Progress`]).
+    pub report_progress: bool,
     /// Runs with different namespaces never share cached prefixes (0 = the default).
     pub namespace: u64,
 }
@@ -69,6 +77,9 @@ impl GenerateRequest {
             sampling: SamplingParams::default(),
             max_tokens: None,
             stop: Vec::new(),
+            min_tokens: 0,
+            deterministic: false,
+            report_progress: false,
             namespace: 0,
         }
     }

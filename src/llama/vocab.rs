@@ -207,6 +207,13 @@ impl Vocab {
             && unsafe { sys::llama_vocab_is_eog(self.ptr.as_ptr(), token.0) }
     }
 
+    /// All tokens that end an answer.
+    pub fn ends(&self) -> impl Iterator<Item = Token> + '_ {
+        (0..self.n_tokens as i32)
+            .map(Token)
+            .filter(|&token| self.is_end_of_generation(token))
+    }
+
     /// True for tokens that steer the model and are not text.
     #[must_use]
     pub fn is_control(&self, token: Token) -> bool {

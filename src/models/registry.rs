@@ -36,6 +36,8 @@ pub struct LoadOptions {
     pub kv_type: KvType,
     /// Where drafts come from.
     pub drafts: DraftKind,
+    /// The file of the model that [`DraftKind::Model`] asks.
+    pub draft_model: Option<PathBuf>,
     /// Whether attention is one fused operation; `None` leaves it to the engine.
     pub flash_attention: Option<bool>,
     /// Host memory for conversations that have no sequence any more, in MiB; `None` takes a share of what is
@@ -56,6 +58,7 @@ impl Default for LoadOptions {
             n_gpu_layers: -1,
             kv_type: KvType::default(),
             drafts: DraftKind::Off,
+            draft_model: None,
             flash_attention: None,
             host_cache_mib: None,
             chat_template: None,
@@ -353,9 +356,13 @@ fn build(
     let model = Model::load(backend, &file.path, &params, &mut on_progress, &stopped)?;
     let native_context = model.n_ctx_train().max(256);
     let weights = begun.elapsed();
+    let draft_model = draft_model(backend, &options, &stopped)?;
     let engine = Engine::start(
         &model,
-        engine_params(&header, native_context, &options),
+        EngineParams {
+            draft_model,
+            ..engine_params(&header, native_context, &options)
+        },
         flag,
     )?;
     let engine_ready = begun.elapsed();
@@ -376,6 +383,31 @@ fn build(
         options,
         loaded_at: chrono::Utc::now().timestamp(),
     })
+}
+
+/// Loads the draft model, where drafts come from one.
+fn draft_model(
+    backend: Backend,
+    options: &LoadOptions,
+    should_stop: &dyn Fn() -> bool,
+) -> Result<Option<Model>, LoadError> {
+    let path = options.draft_model.as_ref();
+    let Some(path) = path.filter(|_| options.drafts == DraftKind::Model) else {
+        return Ok(None);
+    };
+    // What is wrong with a header is found here, where llama.cpp would end the process.
+    GgufHeader::read_unless(path, should_stop)?;
+    let params = ModelParams {
+        n_gpu_layers: options.n_gpu_layers,
+        ..ModelParams::default()
+    };
+    Ok(Some(Model::load(
+        backend,
+        path,
+        &params,
+        &mut |_| {},
+        should_stop,
+    )?))
 }
 
 fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions) -> EngineParams {

@@ -67,6 +67,17 @@ impl TokenMask {
             .is_some_and(|word| word >> (index % WORD) & 1 == 1)
     }
 
+    /// True where nothing outside `tokens` is allowed. `tokens` are few and distinct.
+    #[must_use]
+    pub fn allows_only(&self, tokens: &[Token]) -> bool {
+        let among = tokens.iter().filter(|&&token| self.allows(token)).count();
+        let mut all = 0;
+        self.words.iter().all(|word| {
+            all += word.count_ones() as usize;
+            all <= among
+        })
+    }
+
     /// Allows a token. One that the mask does not cover stays forbidden.
     pub fn allow(&mut self, token: Token) {
         let index = token.index();

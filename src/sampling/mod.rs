@@ -8,6 +8,7 @@
 mod candidates;
 mod chain;
 mod dry;
+mod ends;
 mod error;
 mod exp;
 mod history;

@@ -8,6 +8,7 @@ use rand_core::{RngCore, SeedableRng};
 use super::candidates::Candidates;
 use super::chain::{EditableRow, Left, narrow};
 use super::dry::{DryBreakers, DryState};
+use super::ends::Ends;
 use super::history::History;
 use super::mirostat::MirostatState;
 use super::row::Row;
@@ -25,6 +26,7 @@ pub struct Sampler {
     history: History,
     dry: DryState,
     mirostat: Option<MirostatState>,
+    ends: Ends,
     rng: ChaCha8Rng,
     /// A copy of the row where logits are changed; llama.cpp's own row stays as it is.
     copy: Vec<f32>,
@@ -68,6 +70,7 @@ impl Sampler {
             history: History::new(&params),
             dry: DryState::default(),
             mirostat: params.mirostat.map(MirostatState::new),
+            ends: Ends::default(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             copy: Vec::new(),
             list: Candidates::default(),
@@ -83,6 +86,14 @@ impl Sampler {
         self
     }
 
+    /// Keeps the tokens that end an answer from being drawn before `at_least` tokens were accepted
+    /// ([`Self::accept`]); `usize::MAX` means never. A mask that allows nothing else is stronger.
+    #[must_use]
+    pub fn with_ends(mut self, tokens: Arc<[Token]>, at_least: usize) -> Self {
+        self.ends = Ends::new(tokens, at_least);
+        self
+    }
+
     /// Starts other random numbers, for another continuation of the same tokens.
     pub fn reseed(&mut self, seed: u64) {
         self.rng = ChaCha8Rng::seed_from_u64(seed);
@@ -91,6 +102,7 @@ impl Sampler {
     /// Takes note of a token that was drawn: penalties and DRY look back on it.
     pub fn accept(&mut self, token: Token) {
         self.history.push(token);
+        self.ends.count();
     }
 
     /// Takes note of the tokens of a prompt. Costs as much as the samplers look back, however long it is.
@@ -190,6 +202,11 @@ impl Sampler {
         for &(token, bias) in &self.params.logit_bias {
             if let Some(logit) = row.edit().get_mut(token.index()) {
                 *logit += bias;
+            }
+        }
+        for token in self.ends.banned(allowed) {
+            if let Some(logit) = row.edit().get_mut(token.index()) {
+                *logit = f32::NEG_INFINITY;
             }
         }
         if let Some(mirostat) = self.mirostat {

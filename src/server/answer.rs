@@ -87,6 +87,7 @@ pub(super) async fn text_and_summary(mut answer: Answer) -> Result<(String, Summ
     let mut text = String::new();
     while let Some(delta) = answer.generation.next().await {
         match delta {
+            Delta::Progress(_) => {}
             Delta::Text { text: more, .. } => text.push_str(&more),
             Delta::Done(summary) => return Ok((text, summary)),
             Delta::Failed { message } => return Err(ApiError::internal(message)),

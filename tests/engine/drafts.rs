@@ -1,11 +1,15 @@
 //! Drafts on real models: what they may change is the time.
 
+use std::collections::HashMap;
+
 use rein::generation::tokenize;
+use rein::llama::Token;
 use rein::models::DraftKind;
-use rein::{FinishReason, LoadOptions, LocalModel, Prompt};
+use rein::{FinishReason, GenerateRequest, LoadOptions, LocalModel, Prompt, SamplingParams};
 
 use super::replay::replay;
-use super::support::{Answer, GEMMA, SMOLLM, endless, ends, finish, load_with};
+use super::support::{Answer, GEMMA, SMOLLM, endless, ends, finish, load_with, model_file, words};
+use super::tiny;
 
 fn load(name: &str, drafts: DraftKind) -> LocalModel {
     let options = LoadOptions {
@@ -52,6 +56,53 @@ fn an_answer_with_drafts_is_the_models_own_argmax() {
 }
 
 #[test]
+fn a_draft_model_guesses_and_the_model_decides() {
+    // Its own draft model: at temperature 0 nearly every guess is right.
+    let options = LoadOptions {
+        context: 512,
+        parallel: 2,
+        drafts: DraftKind::Model,
+        draft_model: Some(model_file(SMOLLM)),
+        ..LoadOptions::default()
+    };
+    let model = load_with(SMOLLM, options);
+    let prompts = [words(1, 30), words(2, 90)];
+    let runs = prompts
+        .each_ref()
+        .map(|prompt| model.generate(endless(&model, prompt.clone(), 60)).unwrap());
+    for (prompt, run) in prompts.iter().zip(runs) {
+        let answer = finish(run);
+        assert_eq!(answer.tokens.len(), 60);
+        assert_right(&model, prompt, &answer);
+        println!("{:?}", answer.summary.timings.drafts);
+    }
+    let again = finish(
+        model
+            .generate(endless(&model, prompts[0].clone(), 60))
+            .unwrap(),
+    );
+    let drafts = again.summary.timings.drafts;
+    assert!(drafts.accepted * 2 > drafts.drafted, "{drafts:?}");
+}
+
+#[test]
+fn a_draft_model_of_another_vocabulary_is_refused() {
+    let options = |draft_model| LoadOptions {
+        context: 256,
+        threads: 2,
+        drafts: DraftKind::Model,
+        draft_model,
+        ..LoadOptions::default()
+    };
+    let check = |draft_model, says: &str| {
+        let error = LocalModel::load(model_file(SMOLLM), options(draft_model)).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    check(Some(model_file(GEMMA)), "another vocabulary");
+    check(None, "--model-draft");
+}
+
+#[test]
 fn runs_that_draft_beside_each_other_keep_to_their_own_text() {
     let model = load(SMOLLM, DraftKind::NgramSimple);
     let prompts = [1, 2, 3].map(repetitive);
@@ -79,4 +130,81 @@ fn a_stop_string_inside_a_draft_ends_the_answer_there() {
     let next = repetitive(4) + &stopped.text + "lazy dog by the";
     let second = finish(model.generate(endless(&model, next.clone(), 60)).unwrap());
     assert_right(&model, &next, &second);
+}
+
+/// How often each beginning of an answer came, of one model and of another.
+type Counts = HashMap<Vec<Token>, [f64; 2]>;
+
+/// Pearson's statistic that two samples of the same size come from one distribution, and its degrees of freedom.
+/// What is too rare for it is put together.
+fn chi_square(counts: &Counts) -> (f64, usize) {
+    let (common, rare): (Vec<_>, Vec<_>) = counts
+        .values()
+        .partition(|counts| counts[0] + counts[1] >= 20.0);
+    let rest = rare.iter().fold([0.0, 0.0], |sum, counts| {
+        [sum[0] + counts[0], sum[1] + counts[1]]
+    });
+    let classes = common.into_iter().chain([&rest]);
+    let terms = classes.map(|[a, b]| {
+        if a + b > 0.0 {
+            (a - b).powi(2) / (a + b)
+        } else {
+            0.0
+        }
+    });
+    let terms: Vec<f64> = terms.collect();
+    (terms.iter().sum(), terms.len() - 1)
+}
+
+#[test]
+fn drafts_do_not_change_what_a_model_draws() {
+    const RUNS: usize = 1500;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tiny.gguf");
+    tiny::write(&model_file(SMOLLM), &file);
+    let load = |drafts| {
+        let options = LoadOptions {
+            context: 512,
+            threads: 1,
+            drafts,
+            ..LoadOptions::default()
+        };
+        LocalModel::load(&file, options).unwrap()
+    };
+    let models = [load(DraftKind::NgramSimple), load(DraftKind::Off)];
+    let request = |prompt: &[Token], seed, max_tokens| GenerateRequest {
+        sampling: SamplingParams {
+            temperature: 1.0,
+            top_k: 2,
+            top_p: 1.0,
+            min_p: 0.0,
+            seed: Some(seed),
+            ..SamplingParams::default()
+        },
+        max_tokens: Some(max_tokens),
+        min_tokens: usize::MAX,
+        ..GenerateRequest::new(Prompt::Tokens(prompt.to_vec()))
+    };
+    // Of two tokens each time, a text soon has the same ones again: its own continuation is a good draft.
+    let start: Vec<Token> = (500..510).map(Token).collect();
+    let text = finish(models[1].generate(request(&start, 1, 300)).unwrap());
+    let prompt = [start, text.tokens].concat();
+    let mut counts = Counts::new();
+    let (mut drafted, mut accepted) = (0, 0);
+    for (which, model) in models.iter().enumerate() {
+        for run in 0..RUNS {
+            let seed = (which * RUNS + run) as u64;
+            let answer = finish(model.generate(request(&prompt, seed, 6)).unwrap());
+            drafted += answer.summary.timings.drafts.drafted;
+            accepted += answer.summary.timings.drafts.accepted;
+            counts.entry(answer.tokens[..5].to_vec()).or_default()[which] += 1.0;
+        }
+    }
+    let (statistic, freedom) = chi_square(&counts);
+    println!("{accepted} of {drafted} accepted; {statistic:.1} with {freedom} degrees of freedom");
+    assert!(accepted > 200 && drafted > accepted + 200);
+    assert!(freedom >= 5);
+    // Exceeded once in a million: the mean and five of its standard deviations, and a little for the tail.
+    let unlikely = freedom as f64 + 5.0 * (2.0 * freedom as f64).sqrt() + 12.0;
+    assert!(statistic < unlikely, "{statistic} with {freedom}");
 }

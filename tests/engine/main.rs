@@ -7,10 +7,12 @@ mod oracle;
 mod rows;
 
 mod correctness;
+mod deterministic;
 mod drafts;
 mod draws;
 mod models;
 mod prefix;
+mod progress;
 mod random_params;
 mod replay;
 mod sampling;

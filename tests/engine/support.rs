@@ -103,6 +103,7 @@ pub fn finish(generation: Generation) -> Answer {
     let (mut text, mut tokens) = (String::new(), Vec::new());
     for delta in generation {
         match delta {
+            Delta::Progress(_) => {}
             Delta::Text {
                 text: more,
                 tokens: ids,

@@ -83,6 +83,31 @@ async fn a_streamed_answer_and_a_whole_one_are_the_same() {
 }
 
 #[tokio::test]
+async fn an_answer_is_at_least_as_long_as_was_asked_for() {
+    let server = TestServer::start();
+    let short = json!({"stream": true, "stream_options": {"include_usage": true}});
+    let body = with(chat("Say only: yes", 80), short);
+    let free = server.chat(&body).await.answer().await;
+    assert_eq!(free.reason, "stop");
+    let least = free.tokens("completion_tokens") + 10;
+    let longer = server
+        .chat(&with(body.clone(), json!({"min_tokens": least})))
+        .await
+        .answer()
+        .await;
+    assert!(longer.tokens("completion_tokens") >= least);
+    let all = server
+        .chat(&with(body, json!({"ignore_eos": true})))
+        .await
+        .answer()
+        .await;
+    assert_eq!(
+        (all.reason.as_str(), all.tokens("completion_tokens")),
+        ("length", 80)
+    );
+}
+
+#[tokio::test]
 async fn a_seed_repeats_an_answer() {
     let server = TestServer::start();
     let seeded = |seed: u64| {

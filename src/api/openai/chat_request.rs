@@ -116,6 +116,9 @@ impl ChatRequest {
                 sampling: sampling::sampling(&request)?,
                 max_tokens: sampling::max_tokens(&request)?,
                 stop: sampling::stop(&request)?,
+                min_tokens: sampling::min_tokens(&request)?,
+                deterministic: request.boolean("deterministic")?.unwrap_or(false),
+                report_progress: request.boolean("return_progress")?.unwrap_or(false),
                 ..GenerateRequest::new(Prompt::Chat(ChatPrompt {
                     messages: parse_messages(messages, "messages")?,
                     template_kwargs: kwargs,

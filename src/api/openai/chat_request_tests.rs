@@ -79,6 +79,7 @@ fn numbers_are_held_to_their_ranges() {
         ("top_k", -1.0, 100.0, -2.0, 101.0),
         ("max_tokens", 1.0, 1e18, 0.0, -1.0),
         ("max_completion_tokens", 1.0, 1e18, 0.0, -1.0),
+        ("min_tokens", 0.0, 4e9, -1.0, 5e9),
         ("seed", -1.0, 1e18, -2.0, 1e30),
         ("max_tool_calls_per_message", 0.0, 9999.0, -1.0, -2.0),
         ("tool_call_timeout", 1.0, 9999.0, 0.0, -1.0),
@@ -102,9 +103,20 @@ fn numbers_are_held_to_their_ranges() {
 }
 
 #[test]
+fn the_least_of_an_answer_is_a_number_or_all_of_it() {
+    assert_eq!(good("min_tokens", json!(7)).generate.min_tokens, 7);
+    assert_eq!(good("ignore_eos", json!(false)).generate.min_tokens, 0);
+    let all = good("ignore_eos", json!(true)).generate.min_tokens;
+    assert_eq!(all, usize::MAX);
+}
+
+#[test]
 fn flags_texts_and_words_are_held_to_their_types() {
     for field in [
         "stream",
+        "deterministic",
+        "ignore_eos",
+        "return_progress",
         "enable_thinking",
         "preserve_thinking",
         "auto_heal_tool_calls",

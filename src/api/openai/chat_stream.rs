@@ -4,10 +4,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::head::CompletionHead;
-use super::usage::{timings_json, usage_json};
+use super::usage::{progress_json, timings_json, usage_json};
 use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
-use crate::generation::{Delta, Summary};
+use crate::generation::{Delta, PromptProgress, Summary};
 
 /// Writes the frames of one streamed answer.
 ///
@@ -62,6 +62,7 @@ impl ChatStreamEncoder {
     pub fn delta(&mut self, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
+            Delta::Progress(progress) => self.progress(progress),
             Delta::Text { text, .. } => self.text(text),
             Delta::Done(summary) => self.done(summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
@@ -95,6 +96,16 @@ impl ChatStreamEncoder {
         out.extend_from_slice(BEFORE_TEXT);
         sse::push_escaped(&mut out, text);
         out.extend_from_slice(AFTER_TEXT);
+        out.into()
+    }
+
+    /// llama-server's frame: nothing new of the answer, and how far the prompt is.
+    fn progress(&self, progress: &PromptProgress) -> Bytes {
+        let mut out = Vec::new();
+        let choices = r#""choices":[{"index":0,"delta":{}}]"#;
+        let progress = progress_json(progress);
+        let rest = format!(r#",{choices},"prompt_progress":{progress}"#);
+        self.push_chunk(&mut out, rest.as_bytes());
         out.into()
     }
 

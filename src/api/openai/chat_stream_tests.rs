@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::generation::{FinishReason, Timings, Usage};
+use crate::generation::{FinishReason, PromptProgress, Timings, Usage};
 use crate::llama::Token;
 use crate::stop::StopCause;
 
@@ -63,6 +63,26 @@ fn frames(include_usage: Option<bool>, surface: Surface, deltas: &[Delta]) -> St
         assert!(data == "[DONE]" || json.is_ok(), "{data}");
     }
     stream.replace(repeated, "{HEAD,")
+}
+
+#[test]
+fn progress_is_a_chunk_without_text() {
+    let progress = Delta::Progress(PromptProgress {
+        total: 100,
+        cached: 10,
+        processed: 74,
+        elapsed: Duration::from_millis(250),
+    });
+    let stream = frames(
+        None,
+        Surface::OpenAi,
+        &[progress, text("Hi"), done(FinishReason::EndOfTurn, 1)],
+    );
+    let chunk = concat!(
+        r#""choices":[{"index":0,"delta":{}}],"#,
+        r#""prompt_progress":{"total":100,"cache":10,"processed":74,"time_ms":250.0}}"#,
+    );
+    assert!(stream.contains(chunk), "{stream}");
 }
 
 #[test]

@@ -79,6 +79,15 @@ pub(super) fn max_tokens(request: &Fields<'_>) -> Result<Option<u32>, ApiError> 
         .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)))
 }
 
+/// Tokens that must come before the answer may end: `min_tokens`, or all of them with `ignore_eos`.
+pub(super) fn min_tokens(request: &Fields<'_>) -> Result<usize, ApiError> {
+    let at_least = request.integer("min_tokens", 0..=u32::MAX.into())?;
+    if request.boolean("ignore_eos")?.unwrap_or(false) {
+        return Ok(usize::MAX);
+    }
+    Ok(at_least.map_or(0, |tokens| tokens as usize))
+}
+
 /// `stop`: one string or a list of them.
 pub(super) fn stop(request: &Fields<'_>) -> Result<Vec<String>, ApiError> {
     let path = request.path("stop");

@@ -60,7 +60,6 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("n", &[Number(1.0)]),
     ("best_of", &[Number(1.0)]),
     ("echo", &[Bool(false)]),
-    ("return_progress", &[Bool(false)]),
     ("return_tokens", &[Bool(false)]),
     ("return_token_ids", &[Bool(false)]),
     ("timings_per_token", &[Bool(false)]),
@@ -74,14 +73,11 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("use_adapter", &[Bool(false)]),
     ("lora", &[Empty]),
     // When to end
-    ("ignore_eos", &[Bool(false)]),
-    ("min_tokens", &[AtMost(0.0)]),
     ("stop_token_ids", &[Empty]),
     ("bad_words", &[Empty]),
     ("thinking_budget_tokens", &[AtMost(-1.0)]),
     ("reasoning_budget", &[AtMost(-1.0)]),
     // Samplers, by the switch that turns each on: their other settings do nothing without it
-    ("deterministic", &[Bool(false)]),
     ("samplers", &[Empty]),
     ("mirostat", &[Number(0.0)]),
     ("mirostat_mode", &[Number(0.0)]),
@@ -227,10 +223,6 @@ mod tests {
             ("dynatemp_range", json!(0.5)),
             ("xtc_probability", json!(0.5)),
             ("dry_multiplier", json!(0.8)),
-            ("deterministic", json!(true)),
-            ("ignore_eos", json!(true)),
-            ("min_tokens", json!(5)),
-            ("return_progress", json!(true)),
             ("image_base64", json!("AAAA")),
             ("reasoning_format", json!("none")),
         ];

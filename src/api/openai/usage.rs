@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::generation::{Summary, Usage};
+use crate::generation::{PromptProgress, Summary, Usage};
 
 /// Token counts under the names of the protocol.
 #[must_use]
@@ -40,6 +40,17 @@ pub fn timings_json(summary: &Summary) -> Value {
         json["draft_n_accepted"] = timings.drafts.accepted.into();
     }
     json
+}
+
+/// How far the reading of a prompt is, under llama.cpp's names: `processed` contains what was cached.
+#[must_use]
+pub fn progress_json(progress: &PromptProgress) -> Value {
+    json!({
+        "total": progress.total,
+        "cache": progress.cached,
+        "processed": progress.processed,
+        "time_ms": milliseconds(progress.elapsed),
+    })
 }
 
 /// To the microsecond.

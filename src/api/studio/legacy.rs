@@ -117,6 +117,7 @@ impl LegacyStreamEncoder {
     pub fn delta(&mut self, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
+            Delta::Progress(_) => Bytes::new(),
             Delta::Text { text, .. } => {
                 let mut out = b"data: {\"content\":".to_vec();
                 sse::push_escaped(&mut out, text);

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use super::DecodeThread;
 use crate::engine::drafts::{DraftKind, RunDrafts};
 use crate::engine::metrics::EngineMetrics;
-use crate::engine::prefix::{Assignment, Source};
+use crate::engine::prefix::{Assignment, Found, Scope, Source};
 use crate::engine::run::{Awaited, Run};
-use crate::llama::{LlamaError, SeqId};
+use crate::llama::{LlamaError, SeqId, Token};
 
 /// Tokens that are worth the copying to host memory when their sequence is taken.
 const MIN_RESCUE: usize = 32;
@@ -32,7 +32,10 @@ impl DecodeThread {
             self.shared.running.fetch_add(1, Ordering::AcqRel);
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             let in_host = self.in_host(&run);
-            let Some(place) = self.sequences.choose(&run.tokens, run.namespace, in_host) else {
+            let Some(place) = self
+                .sequences
+                .choose(&run.tokens, self.scope(&run), in_host)
+            else {
                 self.shared.running.fetch_sub(1, Ordering::AcqRel);
                 run.fail(
                     "no sequence is free, although one should be; send the request again".into(),
@@ -41,7 +44,7 @@ impl DecodeThread {
             };
             self.rescue(place);
             run.admit(place.seq);
-            if self.drafts != DraftKind::Off {
+            if self.drafts != DraftKind::Off && !run.deterministic {
                 run.drafts = Some(RunDrafts::new(self.drafts.into(), run.namespace));
             }
             self.metrics
@@ -69,7 +72,7 @@ impl DecodeThread {
             let prefix = &run.tokens[..awaited.prefix];
             let place = match self
                 .sequences
-                .awaited(awaited.leader, prefix, run.namespace)
+                .awaited(awaited.leader, prefix, self.scope(run))
             {
                 Some(false) => continue,
                 Some(true) => Assignment {
@@ -80,7 +83,7 @@ impl DecodeThread {
                 None => {
                     let in_host = self.in_host(run);
                     self.sequences
-                        .choose_again(seq, &run.tokens, run.namespace, in_host)
+                        .choose_again(seq, &run.tokens, self.scope(run), in_host)
                 }
             };
             let mut run = self.active.remove(index);
@@ -97,7 +100,7 @@ impl DecodeThread {
 
     /// Makes a run's sequence hold the beginning of its prompt, or notes for whom it waits.
     fn occupy(&mut self, run: &mut Run, place: Assignment) -> Result<(), LlamaError> {
-        self.sequences.take(place, &run.tokens, run.namespace);
+        self.sequences.take(place, &run.tokens, self.scope(run));
         if let Source::Awaited(leader) = place.source {
             self.context.truncate(place.seq, 0)?;
             run.awaits = Some(Awaited {
@@ -140,8 +143,7 @@ impl DecodeThread {
     }
 
     fn fetch_from_host(&mut self, run: &Run, seq: SeqId) -> Result<usize, LlamaError> {
-        let found = self.host.find(&run.tokens, run.namespace, self.max_cut());
-        if let Some(found) = found {
+        if let Some(found) = self.find_in_host(run) {
             let restored = self.context.restore(seq, self.host.get(found));
             if let Err(error) = restored {
                 tracing::warn!(%error, "a cached prefix is computed again");
@@ -172,14 +174,30 @@ impl DecodeThread {
 
     /// How many tokens of a run's prompt host memory has.
     fn in_host(&self, run: &Run) -> usize {
-        self.host
-            .find(&run.tokens, run.namespace, self.max_cut())
-            .map_or(0, |found| found.shared)
+        self.find_in_host(run).map_or(0, |found| found.shared)
+    }
+
+    fn find_in_host(&self, run: &Run) -> Option<Found> {
+        let namespace = self.scope(run).in_host()?;
+        self.host.find(&run.tokens, namespace, self.max_cut())
+    }
+
+    /// With whom a run shares prefixes.
+    fn scope(&self, run: &Run) -> Scope {
+        if !run.deterministic {
+            Scope::Namespace(run.namespace)
+        } else if self.max_cut() == usize::MAX {
+            Scope::Deterministic(run.namespace)
+        } else {
+            // The cells of a sliding window lie where its past had them, and a state cannot be cut to a point of
+            // the grid.
+            Scope::Alone(run.id)
+        }
     }
 
     /// Moves what a sequence holds to host memory, if the run that takes it will not go on from there.
     fn rescue(&mut self, place: Assignment) {
-        let (tokens, namespace) = self.sequences.held_by(place.seq);
+        let (tokens, scope) = self.sequences.held_by(place.seq);
         let kept = match place.source {
             Source::InPlace => place.keep,
             _ => 0,
@@ -188,7 +206,7 @@ impl DecodeThread {
         // Who regenerates an answer leaves the old one for good.
         if lost >= MIN_RESCUE && lost > kept {
             let tokens = tokens.to_vec();
-            self.keep_in_host(place.seq, tokens, namespace);
+            self.keep_in_host(place.seq, tokens, scope);
         }
     }
 
@@ -196,16 +214,19 @@ impl DecodeThread {
     /// turn need not go on from exactly the answer.
     pub(super) fn checkpoint(&mut self, seq: SeqId) {
         if self.max_cut() < usize::MAX {
-            let (tokens, namespace) = self.sequences.held_by(seq);
+            let (tokens, scope) = self.sequences.held_by(seq);
             if tokens.len() >= MIN_RESCUE {
                 let tokens = tokens.to_vec();
-                self.keep_in_host(seq, tokens, namespace);
+                self.keep_in_host(seq, tokens, scope);
             }
         }
     }
 
     /// A failure costs no more than the prefix.
-    fn keep_in_host(&mut self, seq: SeqId, tokens: Vec<crate::llama::Token>, namespace: u64) {
+    fn keep_in_host(&mut self, seq: SeqId, tokens: Vec<Token>, scope: Scope) {
+        let Some(namespace) = scope.in_host() else {
+            return;
+        };
         let max_cut = self.max_cut();
         if self.host.covers(&tokens, namespace, max_cut) {
             return;

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::DecodeThread;
+use crate::engine::draft_model::MAX_GUESS;
 use crate::engine::drafts::{DraftLimits, verify};
 use crate::llama::{DecodeOutcome, Token};
 
@@ -17,7 +18,7 @@ impl DecodeThread {
         let Some(mut drafts) = run.drafts.take() else {
             return Vec::new();
         };
-        let limits = DraftLimits {
+        let mut limits = DraftLimits {
             room: run.room().min(MAX_DRAFT_ROWS - 1),
             runs,
         };
@@ -31,11 +32,29 @@ impl DecodeThread {
             }
         };
         let ends = |token| vocab.is_end_of_generation(token);
-        let drafted = drafts
-            .propose(&run.tokens, &mut self.tables, limits, ends, seconds)
-            .to_vec();
+        let drafted = match (&mut self.draft_model, run.seq) {
+            (Some(model), Some(seq)) => {
+                limits.room = limits.room.min(MAX_GUESS);
+                let guessing = model.seconds();
+                let cost = |k| seconds(k) + guessing * k as f64;
+                let flag = run.flag.clone();
+                let should_stop = || flag.is_set() || self.shared.closing().is_some();
+                // The compute threads of two models must not wait for work side by side.
+                self.context.rest();
+                let guess = |n| model.guess(seq, &run.tokens, n, ends, &should_stop);
+                drafts
+                    .propose_by(limits, cost, guess)
+                    .map(<[Token]>::to_vec)
+            }
+            _ => Ok(drafts
+                .propose(&run.tokens, &mut self.tables, limits, ends, seconds)
+                .to_vec()),
+        };
         run.drafts = Some(drafts);
-        drafted
+        drafted.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the draft model failed; this step goes without");
+            Vec::new()
+        })
     }
 
     /// Computes a run's last token and a draft behind it, and keeps of the draft what the sampler draws too.

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 use super::cost::CostModel;
+use super::draft_model::DraftModel;
 use super::drafts::{DraftKind, NgramTables, RowCosts};
 use super::error::EngineError;
 use super::handle::{EngineParams, Shared};
@@ -49,6 +50,7 @@ pub(super) struct DecodeThread {
     /// What decodes of several rows of one sequence cost.
     row_costs: RowCosts,
     drafts: DraftKind,
+    draft_model: Option<DraftModel>,
     limits: Limits,
     slow_client: Duration,
     batch: Batch,
@@ -59,6 +61,7 @@ pub(super) struct DecodeThread {
 impl DecodeThread {
     pub(super) fn new(
         context: Context,
+        draft_model: Option<DraftModel>,
         commands: Receiver<Run>,
         shared: Arc<Shared>,
         params: &EngineParams,
@@ -79,6 +82,7 @@ impl DecodeThread {
             } else {
                 params.drafts
             },
+            draft_model,
             limits: Limits {
                 max_step: params.max_step,
                 max_chunk: context.n_batch() as usize,
@@ -139,7 +143,7 @@ impl DecodeThread {
         self.publish();
         let views = self.views();
         let plan = plan(&views, &self.cost, self.limits);
-        if plan.rows.is_empty() && plan.chunk.is_none() {
+        if plan.is_empty() {
             self.park();
             return;
         }
@@ -147,10 +151,12 @@ impl DecodeThread {
         for run in &mut self.active {
             run.idle_steps = run.idle_steps.saturating_add(1);
         }
-        // Runs are removed as they finish, so both parts are named by id.
+        // Runs are removed as they finish, so the later parts are named by id.
         let chunk = plan.chunk.map(|chunk| (self.active[chunk.run].id, chunk));
-        if !plan.rows.is_empty() {
-            self.decode(&plan.rows);
+        let alone: Vec<u64> = plan.alone.iter().map(|&i| self.active[i].id).collect();
+        self.decode(&plan.rows);
+        for id in alone {
+            self.decode_alone(id);
         }
         if let Some((id, chunk)) = chunk {
             self.prefill(id, chunk);

@@ -31,6 +31,13 @@ impl DecodeThread {
         }
     }
 
+    /// Computes the next token of a deterministic run, in a decode of its own.
+    pub(super) fn decode_alone(&mut self, id: u64) {
+        if let Some(index) = self.active.iter().position(|run| run.id == id) {
+            self.decode_rows(&[index]);
+        }
+    }
+
     /// Computes one token of each of these runs, and draws the next.
     fn decode_rows(&mut self, indexes: &[usize]) {
         self.batch.clear();
@@ -119,6 +126,9 @@ impl DecodeThread {
         run.computed += n;
         run.idle_steps = 0;
         let (seq, prompt_is_read) = (run.seq, run.computed == run.n_prompt());
+        if run.computed <= run.n_prompt() {
+            run.tell_progress();
+        }
         if let Some(row) = row {
             self.take_token(index, row);
         }

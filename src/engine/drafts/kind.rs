@@ -15,11 +15,15 @@ pub enum DraftKind {
     NgramSimple,
     /// `ngram-mod`: a table that the runs of a namespace share.
     NgramMod,
+    /// `model`: a second, smaller model. Studio has no such name.
+    Model,
 }
 
 /// A `speculative_type` that nobody knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a kind of draft; send one of off, default, ngram-simple, ngram-mod")]
+#[error(
+    "`{name}` is not a kind of draft; send one of off, default, ngram-simple, ngram-mod, model"
+)]
 pub struct UnknownDraftKind {
     /// What was sent.
     pub name: String,
@@ -27,7 +31,13 @@ pub struct UnknownDraftKind {
 
 impl DraftKind {
     /// Every kind, in the order in which messages list them.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Default, Self::NgramSimple, Self::NgramMod];
+    pub const ALL: [Self; 5] = [
+        Self::Off,
+        Self::Default,
+        Self::NgramSimple,
+        Self::NgramMod,
+        Self::Model,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -37,6 +47,7 @@ impl DraftKind {
             Self::Default => "default",
             Self::NgramSimple => "ngram-simple",
             Self::NgramMod => "ngram-mod",
+            Self::Model => "model",
         }
     }
 }

@@ -87,7 +87,8 @@ impl From<DraftKind> for DraftParams {
     /// The defaults of each name.
     fn from(kind: DraftKind) -> Self {
         let (own, shared) = match kind {
-            DraftKind::Off => (None, None),
+            // A model's guesses come from outside (`RunDrafts::propose_by`).
+            DraftKind::Off | DraftKind::Model => (None, None),
             DraftKind::NgramSimple => (Some(NgramParams::SIMPLE), None),
             DraftKind::NgramMod => (None, Some(NgramParams::MOD)),
             // Here the table only has to help where the run's own tokens do not, so it may speak sooner.

@@ -102,6 +102,16 @@ impl DraftPolicy {
         self.chosen.drafted
     }
 
+    /// One token, to find out whether drafting pays again; 0 where the credit does not cover it.
+    pub fn try_one(&mut self, cost: impl Fn(usize) -> f64) -> usize {
+        let extra = (cost(1) / cost(0) - 1.0).max(0.0);
+        // Also false where nothing is known about costs.
+        if extra <= self.credit {
+            self.chosen = Chosen { drafted: 1, extra };
+        }
+        self.chosen.drafted
+    }
+
     /// Learns from a step. Of a proposal made after `matched` equal tokens the first `accepted` tokens were
     /// drawn; `refuted` is true if another token was drawn in place of the next. Where there was no
     /// proposal, `accepted` is 0 and `refuted` false.

@@ -23,7 +23,15 @@ pub struct RunDrafts {
     proposal: Vec<Token>,
     matched: usize,
     drafted: usize,
+    /// Steps since a model guessed.
+    without: usize,
 }
+
+/// What a model's guesses count as among matches: as likely at first as that of a dozen tokens.
+const GUESSED: usize = 12;
+
+/// Steps after which guessing is tried again.
+const RETRY: usize = 32;
 
 /// What limits a draft from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +57,7 @@ impl RunDrafts {
             proposal: Vec::new(),
             matched: 0,
             drafted: 0,
+            without: 0,
         }
     }
 
@@ -76,6 +85,32 @@ impl RunDrafts {
             .policy
             .choose(self.matched, available, limits.runs, cost);
         &self.proposal[..self.drafted]
+    }
+
+    /// The same where somebody else guesses: `guess(n)` gives up to `n` tokens, and `cost(k)` contains what guessing
+    /// them costs. Where guessing has not paid, it is tried again now and then, so far as the credit goes.
+    pub fn propose_by<E>(
+        &mut self,
+        limits: DraftLimits,
+        cost: impl Fn(usize) -> f64,
+        guess: impl FnOnce(usize) -> Result<Vec<Token>, E>,
+    ) -> Result<&[Token], E> {
+        self.proposal.clear();
+        self.matched = GUESSED;
+        let mut wanted = self
+            .policy
+            .choose(self.matched, limits.room, limits.runs, &cost);
+        self.without += 1;
+        if wanted == 0 && limits.room > 0 && self.without >= RETRY {
+            wanted = self.policy.try_one(cost);
+        }
+        if wanted > 0 {
+            self.without = 0;
+            self.proposal = guess(wanted)?;
+            self.proposal.truncate(wanted);
+        }
+        self.drafted = self.proposal.len();
+        Ok(&self.proposal)
     }
 
     /// Takes note of the tokens that the step has drawn: those of [`verify`](super::verify), or the one of a
@@ -197,6 +232,29 @@ mod tests {
             let drafted = draft(&mut run(kind, 2), &guess, &mut tables, LIMITS);
             assert_eq!(drafted, [], "{kind}");
         }
+    }
+
+    #[test]
+    fn a_guesser_that_is_wrong_is_asked_now_and_then_and_one_that_is_right_all_the_time() {
+        let asked = |right: bool| {
+            let mut run = run(DraftKind::Model, 0);
+            let mut asked = 0;
+            for _ in 0..400 {
+                let cost = |k| 0.02 * (1.0 + 0.2 * k as f64);
+                let guess = |n: usize| Ok::<_, String>(vec![Token(1); n]);
+                let drafted = run.propose_by(LIMITS, cost, guess).unwrap().len();
+                asked += usize::from(drafted > 0);
+                let drawn = if right {
+                    vec![Token(1); drafted + 1]
+                } else {
+                    vec![Token(2)]
+                };
+                run.learn(&drawn);
+            }
+            asked
+        };
+        assert!(asked(true) >= 390);
+        assert!((4..30).contains(&asked(false)), "{}", asked(false));
     }
 
     #[test]

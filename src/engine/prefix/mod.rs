@@ -4,13 +4,15 @@
 //! Pure bookkeeping: whoever calls moves the cells.
 
 mod host;
+mod scope;
 mod sequences;
 
 pub use host::{Found, HostCache};
+pub use scope::Scope;
 pub use sequences::{Assignment, Sequences, Source};
 
 use crate::llama::Token;
 
-fn common_prefix(a: &[Token], b: &[Token]) -> usize {
+pub(super) fn common_prefix(a: &[Token], b: &[Token]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

@@ -1,10 +1,10 @@
 //! [`Sequences`]: what each sequence holds, and which one a new run should take.
 //!
 //! Finished runs leave their tokens in place, as cached prefixes. A new run takes the longest beginning of its
-//! prompt that there is in its namespace, in a sequence or in host memory; and where another run is just
+//! prompt that there is in its [`Scope`], in a sequence or in host memory; and where another run is just
 //! computing more than that, it waits for it.
 
-use super::common_prefix;
+use super::{Scope, common_prefix};
 use crate::llama::{SeqId, Token};
 
 /// The record of all sequences of a context.
@@ -14,17 +14,28 @@ pub struct Sequences {
     clock: u64,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Sequence {
     /// The tokens whose cells are present, from position 0 on.
     tokens: Vec<Token>,
     /// The prompt of the run that has the sequence: what it will hold. Empty while nobody has it.
     prompt: Vec<Token>,
-    namespace: u64,
+    scope: Scope,
     busy: bool,
     /// Its run waits for another's prefix.
     awaits: bool,
     last_used: u64,
+}
+
+impl Sequence {
+    const EMPTY: Self = Self {
+        tokens: Vec::new(),
+        prompt: Vec::new(),
+        scope: Scope::Namespace(0),
+        busy: false,
+        awaits: false,
+        last_used: 0,
+    };
 }
 
 /// Where the beginning of a prompt comes from.
@@ -60,7 +71,7 @@ impl Sequences {
     #[must_use]
     pub fn new(n: u32) -> Self {
         Self {
-            seqs: vec![Sequence::default(); n as usize],
+            seqs: vec![Sequence::EMPTY; n as usize],
             clock: 0,
         }
     }
@@ -74,17 +85,17 @@ impl Sequences {
     /// The best place for a prompt; `None` while all sequences are busy. `in_host`: how many of its tokens
     /// host memory has.
     #[must_use]
-    pub fn choose(&self, prompt: &[Token], namespace: u64, in_host: usize) -> Option<Assignment> {
+    pub fn choose(&self, prompt: &[Token], scope: Scope, in_host: usize) -> Option<Assignment> {
         let idle = || (0..self.seqs.len()).filter(|&i| !self.seqs[i].busy);
         let oldest = idle().min_by_key(|&i| self.seqs[i].last_used)?;
         let best = idle().max_by_key(|&i| {
             let age = std::cmp::Reverse(self.seqs[i].last_used);
-            (self.held(i, prompt, namespace), age)
+            (self.held(i, prompt, scope), age)
         })?;
-        let in_place = self.held(best, prompt, namespace);
+        let in_place = self.held(best, prompt, scope);
         // What is thrown away by taking it in place.
         let lost = self.seqs[best].tokens.len() - in_place;
-        let (elsewhere, source) = self.elsewhere(prompt, namespace, in_host, None);
+        let (elsewhere, source) = self.elsewhere(prompt, scope, in_host, None);
         let assignment = if elsewhere >= in_place + MIN_GAIN {
             Assignment {
                 seq: id(oldest),
@@ -114,10 +125,10 @@ impl Sequences {
         &self,
         seq: SeqId,
         prompt: &[Token],
-        namespace: u64,
+        scope: Scope,
         in_host: usize,
     ) -> Assignment {
-        let (keep, source) = self.elsewhere(prompt, namespace, in_host, Some(seq));
+        let (keep, source) = self.elsewhere(prompt, scope, in_host, Some(seq));
         if keep < MIN_GAIN {
             return Assignment {
                 seq,
@@ -132,17 +143,17 @@ impl Sequences {
     fn elsewhere(
         &self,
         prompt: &[Token],
-        namespace: u64,
+        scope: Scope,
         in_host: usize,
         except: Option<SeqId>,
     ) -> (usize, Source) {
         let others = || (0..self.seqs.len()).filter(|&i| Some(id(i)) != except);
         let copied = others()
-            .map(|i| (self.held(i, prompt, namespace), Source::Copy(id(i))))
+            .map(|i| (self.held(i, prompt, scope), Source::Copy(id(i))))
             .max_by_key(|copied| copied.0);
         let coming = others()
             .filter(|&i| self.seqs[i].busy && !(except.is_some() && self.seqs[i].awaits))
-            .map(|i| (self.coming(i, prompt, namespace), Source::Awaited(id(i))))
+            .map(|i| (self.coming(i, prompt, scope), Source::Awaited(id(i))))
             .max_by_key(|coming| coming.0);
         let mut best = copied.unwrap_or((0, Source::InPlace));
         if in_host > best.0 {
@@ -156,31 +167,45 @@ impl Sequences {
     }
 
     /// How many tokens of `prompt` a sequence holds, at most all but the last.
-    fn held(&self, index: usize, prompt: &[Token], namespace: u64) -> usize {
-        self.shared(index, &self.seqs[index].tokens, prompt, namespace)
+    fn held(&self, index: usize, prompt: &[Token], scope: Scope) -> usize {
+        let seq = &self.seqs[index];
+        // What an idle one holds was cut to what is usable when it was given back.
+        let n_prompt = if seq.busy {
+            seq.prompt.len()
+        } else {
+            seq.tokens.len()
+        };
+        Self::shared(seq, &seq.tokens, prompt, scope, n_prompt)
     }
 
     /// How many a sequence will hold once its run has read its own prompt.
-    fn coming(&self, index: usize, prompt: &[Token], namespace: u64) -> usize {
-        self.shared(index, &self.seqs[index].prompt, prompt, namespace)
+    fn coming(&self, index: usize, prompt: &[Token], scope: Scope) -> usize {
+        let seq = &self.seqs[index];
+        Self::shared(seq, &seq.prompt, prompt, scope, seq.prompt.len())
     }
 
-    fn shared(&self, index: usize, tokens: &[Token], prompt: &[Token], namespace: u64) -> usize {
-        if self.seqs[index].namespace == namespace {
-            common_prefix(tokens, prompt).min(prompt.len().saturating_sub(1))
-        } else {
-            0
+    fn shared(
+        seq: &Sequence,
+        tokens: &[Token],
+        prompt: &[Token],
+        scope: Scope,
+        n_prompt: usize,
+    ) -> usize {
+        if seq.scope != scope {
+            return 0;
         }
+        let common = common_prefix(tokens, prompt).min(prompt.len().saturating_sub(1));
+        scope.usable(common, n_prompt)
     }
 
     /// Gives a sequence to a run, which will make it hold `prompt`. It holds nothing until
     /// [`Self::set_tokens`] says otherwise.
-    pub fn take(&mut self, assignment: Assignment, prompt: &[Token], namespace: u64) {
+    pub fn take(&mut self, assignment: Assignment, prompt: &[Token], scope: Scope) {
         self.clock += 1;
         let taken = &mut self.seqs[assignment.seq.0 as usize];
         taken.tokens.clear();
         taken.prompt = prompt.to_vec();
-        taken.namespace = namespace;
+        taken.scope = scope;
         taken.busy = true;
         taken.awaits = matches!(assignment.source, Source::Awaited(_));
         taken.last_used = self.clock;
@@ -189,9 +214,9 @@ impl Sequences {
     /// Whether a prefix that is awaited of a sequence has come (`Some(true)`), will come (`Some(false)`), or will
     /// not (`None`).
     #[must_use]
-    pub fn awaited(&self, seq: SeqId, prefix: &[Token], namespace: u64) -> Option<bool> {
+    pub fn awaited(&self, seq: SeqId, prefix: &[Token], scope: Scope) -> Option<bool> {
         let leader = &self.seqs[seq.0 as usize];
-        if leader.namespace != namespace {
+        if leader.scope != scope {
             None
         } else if leader.tokens.starts_with(prefix) {
             Some(true)
@@ -219,7 +244,9 @@ impl Sequences {
         let seq = &mut self.seqs[seq.0 as usize];
         seq.busy = false;
         seq.awaits = false;
-        seq.prompt = Vec::new();
+        let n_prompt = std::mem::take(&mut seq.prompt).len();
+        let kept = seq.scope.usable(seq.tokens.len(), n_prompt);
+        seq.tokens.truncate(kept);
         seq.last_used = self.clock;
     }
 
@@ -233,11 +260,11 @@ impl Sequences {
             .sum()
     }
 
-    /// What a sequence holds, and in which namespace.
+    /// What a sequence holds, and in which scope.
     #[must_use]
-    pub fn held_by(&self, seq: SeqId) -> (&[Token], u64) {
+    pub fn held_by(&self, seq: SeqId) -> (&[Token], Scope) {
         let seq = &self.seqs[seq.0 as usize];
-        (&seq.tokens, seq.namespace)
+        (&seq.tokens, seq.scope)
     }
 
     /// How many tokens a sequence holds.
@@ -255,6 +282,8 @@ fn id(index: usize) -> SeqId {
 mod tests {
     use super::*;
 
+    const ANY: Scope = Scope::Namespace(0);
+
     fn tokens(range: std::ops::Range<i32>) -> Vec<Token> {
         range.map(Token).collect()
     }
@@ -264,20 +293,20 @@ mod tests {
         let mut seqs = Sequences::new(n);
         for (index, tokens) in held.iter().enumerate() {
             let seq = id(index);
-            take(&mut seqs, seq, tokens, 0);
+            take(&mut seqs, seq, tokens, ANY);
             seqs.set_tokens(seq, tokens);
             seqs.release(seq);
         }
         seqs
     }
 
-    fn take(seqs: &mut Sequences, seq: SeqId, prompt: &[Token], namespace: u64) {
+    fn take(seqs: &mut Sequences, seq: SeqId, prompt: &[Token], scope: Scope) {
         let fresh = Assignment {
             seq,
             keep: 0,
             source: Source::InPlace,
         };
-        seqs.take(fresh, prompt, namespace);
+        seqs.take(fresh, prompt, scope);
     }
 
     /// Chooses, checks the choice, and takes it.
@@ -287,8 +316,8 @@ mod tests {
             keep,
             source,
         };
-        assert_eq!(seqs.choose(prompt, 0, 0), Some(expected));
-        seqs.take(expected, prompt, 0);
+        assert_eq!(seqs.choose(prompt, ANY, 0), Some(expected));
+        seqs.take(expected, prompt, ANY);
     }
 
     #[test]
@@ -338,7 +367,7 @@ mod tests {
         prompt.extend(tokens(9500..9600));
         check(&mut seqs, &prompt, 2, 1300, Source::Awaited(SeqId(1)));
 
-        let awaited = |seqs: &Sequences| seqs.awaited(SeqId(0), &tokens(0..1200), 0);
+        let awaited = |seqs: &Sequences| seqs.awaited(SeqId(0), &tokens(0..1200), ANY);
         assert_eq!(awaited(&seqs), Some(false));
         seqs.extend(SeqId(0), &tokens(300..1200));
         assert_eq!(awaited(&seqs), Some(true));
@@ -357,14 +386,14 @@ mod tests {
         );
         seqs.extend(SeqId(0), &tokens(0..500));
         seqs.release(SeqId(0));
-        assert_eq!(seqs.awaited(SeqId(0), &tokens(0..1199), 0), None);
+        assert_eq!(seqs.awaited(SeqId(0), &tokens(0..1199), ANY), None);
         let again = |seqs: &Sequences, in_host| {
-            let found = seqs.choose_again(SeqId(1), &tokens(0..1200), 0, in_host);
+            let found = seqs.choose_again(SeqId(1), &tokens(0..1200), ANY, in_host);
             (found.keep, found.source)
         };
         assert_eq!(again(&seqs, 0), (500, Source::Copy(SeqId(0))));
         assert_eq!(again(&seqs, 900), (900, Source::Host));
-        take(&mut seqs, SeqId(0), &tokens(7000..7100), 0);
+        take(&mut seqs, SeqId(0), &tokens(7000..7100), ANY);
         assert_eq!(again(&seqs, 0), (0, Source::InPlace));
     }
 
@@ -387,10 +416,10 @@ mod tests {
             Source::Awaited(SeqId(0)),
         );
         seqs.release(SeqId(0));
-        let second = seqs.choose_again(SeqId(1), &tokens(0..1200), 0, 0);
+        let second = seqs.choose_again(SeqId(1), &tokens(0..1200), ANY, 0);
         assert_eq!((second.keep, second.source), (0, Source::InPlace));
-        seqs.take(second, &tokens(0..1200), 0);
-        let third = seqs.choose_again(SeqId(2), &tokens(0..1300), 0, 0);
+        seqs.take(second, &tokens(0..1200), ANY);
+        let third = seqs.choose_again(SeqId(2), &tokens(0..1300), ANY, 0);
         assert_eq!(
             (third.keep, third.source),
             (1200, Source::Awaited(SeqId(1)))
@@ -401,7 +430,7 @@ mod tests {
     fn host_memory_is_used_where_it_has_more() {
         let seqs = filled(2, &[tokens(0..200)]);
         let choose = |in_host| {
-            let chosen = seqs.choose(&tokens(0..900), 0, in_host).unwrap();
+            let chosen = seqs.choose(&tokens(0..900), ANY, in_host).unwrap();
             (chosen.seq, chosen.keep, chosen.source)
         };
         assert_eq!(choose(800), (SeqId(1), 800, Source::Host));
@@ -411,16 +440,43 @@ mod tests {
     #[test]
     fn other_namespaces_share_nothing() {
         let mut seqs = filled(2, &[tokens(0..500)]);
-        take(&mut seqs, SeqId(1), &tokens(0..900), 3);
-        let chosen = seqs.choose(&tokens(0..600), 7, 0).unwrap();
+        take(&mut seqs, SeqId(1), &tokens(0..900), Scope::Namespace(3));
+        let chosen = seqs
+            .choose(&tokens(0..600), Scope::Namespace(7), 0)
+            .unwrap();
         assert_eq!((chosen.keep, chosen.source), (0, Source::InPlace));
-        assert_eq!(seqs.awaited(SeqId(1), &tokens(0..600), 7), None);
+        assert_eq!(
+            seqs.awaited(SeqId(1), &tokens(0..600), Scope::Namespace(7)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_deterministic_run_goes_on_from_the_grid_and_never_from_an_answer() {
+        let scope = Scope::Deterministic(0);
+        let mut seqs = filled(3, &[tokens(0..500)]);
+        let whole = seqs.choose(&tokens(0..90), scope, 0).unwrap();
+        assert_eq!((whole.keep, whole.source), (0, Source::InPlace));
+        take(&mut seqs, SeqId(1), &tokens(0..90), scope);
+        let coming = seqs.choose(&tokens(0..200), scope, 0).unwrap();
+        assert_eq!(
+            (coming.keep, coming.source),
+            (80, Source::Awaited(SeqId(1)))
+        );
+        // The prompt is read, and ten tokens are generated.
+        seqs.extend(SeqId(1), &tokens(0..100));
+        let copied = seqs.choose(&tokens(0..200), scope, 0).unwrap();
+        assert_eq!((copied.keep, copied.source), (80, Source::Copy(SeqId(1))));
+        seqs.release(SeqId(1));
+        assert_eq!(seqs.len_of(SeqId(1)), 80);
+        let next = seqs.choose(&tokens(0..200), scope, 0).unwrap();
+        assert_eq!((next.seq, next.keep), (SeqId(1), 80));
     }
 
     #[test]
     fn nothing_is_given_while_all_are_busy() {
         let mut seqs = filled(1, &[]);
-        take(&mut seqs, SeqId(0), &tokens(0..3), 0);
-        assert_eq!(seqs.choose(&tokens(0..3), 0, 0), None);
+        take(&mut seqs, SeqId(0), &tokens(0..3), ANY);
+        assert_eq!(seqs.choose(&tokens(0..3), ANY, 0), None);
     }
 }
