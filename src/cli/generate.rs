@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::options::{ModelArgs, SamplingArgs, find_model, show_progress};
+use super::options::{ModelArgs, find_model, show_progress};
+use super::sampling_args::SamplingArgs;
 use crate::api::openai::{timings_json, usage_json};
 use crate::chat::ChatMessage;
 use crate::generation::{self, ChatPrompt, Delta, FinishReason, GenerateRequest, Prompt, Summary};
@@ -47,7 +48,7 @@ pub(super) struct GenerateArgs {
     json: bool,
     #[command(flatten)]
     load: ModelArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sampling")]
     sampling: SamplingArgs,
 }
 

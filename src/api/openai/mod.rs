@@ -13,5 +13,5 @@ pub use chat_request::{ChatRequest, MAX_ID_BYTES, MAX_KWARGS_BYTES, ReasoningEff
 pub use chat_stream::{ChatStreamEncoder, chat_response};
 pub use head::{CompletionHead, completion_id};
 pub use messages::parse_messages;
-pub use sampling::MAX_LOGIT_BIAS;
+pub use sampling::{MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_LOGIT_BIAS};
 pub use usage::{timings_json, usage_json};
