@@ -21,7 +21,8 @@ pub use chat::{ChatMessage, Role};
 pub use embedding::{EmbedInput, EmbedRequest, RerankRequest};
 pub use engine::pooled::{EmbeddingError, Normalize};
 pub use generation::{
-    ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt, Summary,
+    ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt,
+    ScoredToken, Summary, TokenLogprob,
 };
 pub use library::{LocalModel, OpenError};
 pub use models::LoadOptions;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ChatPrompt, Delta, GenerateRequest, Prompt};
+use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
 use crate::chat::{PromptPiece, RenderInput, TemplateError};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
-use crate::llama::{LlamaError, Token, TokenizeOptions};
+use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
 use crate::models::LoadedModel;
+use crate::sampling::TokenLogprobs;
 use crate::stop::StopFlag;
 
 /// Why a generation did not begin. Nothing was computed.
@@ -142,12 +143,36 @@ impl Generation {
 
     /// The next piece; `None` after the last. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delta> {
-        self.handle.next().await.map(delta)
+        let event = self.handle.next().await?;
+        Some(self.delta(event))
     }
 
     /// The next piece; `None` after the last. Blocks, so not for async code.
     pub fn next_blocking(&mut self) -> Option<Delta> {
-        self.handle.next_blocking().map(delta)
+        let event = self.handle.next_blocking()?;
+        Some(self.delta(event))
+    }
+
+    fn delta(&self, event: RunEvent) -> Delta {
+        match event {
+            RunEvent::Output {
+                text,
+                tokens,
+                logprobs,
+            } => {
+                let vocab = self.model.engine.model().vocab();
+                let scored = tokens.iter().zip(logprobs);
+                Delta::Text {
+                    logprobs: scored
+                        .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
+                        .collect(),
+                    text,
+                    tokens,
+                }
+            }
+            RunEvent::Done(summary) => Delta::Done(summary),
+            RunEvent::Failed { message } => Delta::Failed { message },
+        }
     }
 }
 
@@ -160,10 +185,25 @@ impl Iterator for Generation {
     }
 }
 
-fn delta(event: RunEvent) -> Delta {
-    match event {
-        RunEvent::Output { text, tokens } => Delta::Text { text, tokens },
-        RunEvent::Done(summary) => Delta::Done(summary),
-        RunEvent::Failed { message } => Delta::Failed { message },
+fn with_texts(vocab: &Vocab, token: Token, logprobs: &TokenLogprobs) -> TokenLogprob {
+    let scored = |token, logprob| {
+        let mut bytes = Vec::new();
+        if let Err(error) = vocab.append_bytes(token, true, &mut bytes) {
+            // The token came from this vocabulary; a missing text is no reason to end the answer.
+            tracing::warn!(%error, token = token.0, "the text of a token cannot be read");
+        }
+        ScoredToken {
+            token,
+            bytes,
+            logprob,
+        }
+    };
+    TokenLogprob {
+        drawn: scored(token, logprobs.logprob),
+        top: logprobs
+            .top
+            .iter()
+            .map(|&(token, logprob)| scored(token, logprob))
+            .collect(),
     }
 }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, stream};
 
 use crate::api::{ApiError, sse};
-use crate::generation::{Delta, Generation, Summary};
+use crate::generation::{Delta, Generation, Summary, TokenLogprob};
 use crate::stop::RunGuard;
 
 /// A generation and its entry in the stop registry. Whatever drops it (the last byte, a closed connection,
@@ -82,13 +82,34 @@ async fn next_frames(generation: &mut Generation, encoder: &mut impl Encoder) ->
     }
 }
 
-/// The whole text, once it is complete. A stopped run gives what it has.
-pub(super) async fn text_and_summary(mut answer: Answer) -> Result<(String, Summary), ApiError> {
-    let mut text = String::new();
+/// An answer once it is complete.
+pub(super) struct WholeAnswer {
+    pub(super) text: String,
+    /// Of every token; empty where nobody asked.
+    pub(super) logprobs: Vec<TokenLogprob>,
+    pub(super) summary: Summary,
+}
+
+/// Waits for the whole answer. A stopped run gives what it has.
+pub(super) async fn whole(mut answer: Answer) -> Result<WholeAnswer, ApiError> {
+    let (mut text, mut logprobs) = (String::new(), Vec::new());
     while let Some(delta) = answer.generation.next().await {
         match delta {
-            Delta::Text { text: more, .. } => text.push_str(&more),
-            Delta::Done(summary) => return Ok((text, summary)),
+            Delta::Text {
+                text: more,
+                logprobs: theirs,
+                ..
+            } => {
+                text.push_str(&more);
+                logprobs.extend(theirs);
+            }
+            Delta::Done(summary) => {
+                return Ok(WholeAnswer {
+                    text,
+                    logprobs,
+                    summary,
+                });
+            }
             Delta::Failed { message } => return Err(ApiError::internal(message)),
         }
     }

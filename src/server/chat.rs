@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
 use super::AppState;
-use super::answer::{Answer, Encoder, stream_reply, text_and_summary};
+use super::answer::{Answer, Encoder, stream_reply, whole};
 use super::body::JsonBody;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
@@ -38,14 +38,17 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
     };
     let (stream, include_usage) = (request.stream, request.include_usage);
     let mut generate = with_thinking(&model, request);
+    let wants_logprobs = generate.sampling.logprobs.is_some();
     generate.namespace = body.namespace;
     let answer = begin(state, &model, &ids, generate).await?;
     if stream {
         let encoder = ChatStreamEncoder::new(&head, include_usage, body.surface);
         return Ok(stream_reply(answer, encoder));
     }
-    let (text, summary) = text_and_summary(answer).await?;
-    Ok(Json(chat_response(&head, &text, &summary)).into_response())
+    let whole = whole(answer).await?;
+    let logprobs = wants_logprobs.then_some(&whole.logprobs[..]);
+    let response = chat_response(&head, &whole.text, logprobs, &whole.summary);
+    Ok(Json(response).into_response())
 }
 
 /// Registers the run under its ids, then renders, tokenises and submits it.

@@ -12,6 +12,7 @@ mod draws;
 mod embed;
 mod embed_stop;
 mod encoder;
+mod logprobs;
 mod models;
 mod prefix;
 mod random_params;

@@ -80,7 +80,6 @@ impl ChatRequest {
     pub fn parse(body: &Value) -> Result<Self, ApiError> {
         let request = Fields::root(body)?;
         request.integer("n", 1..=128)?;
-        request.integer("top_logprobs", 0..=20)?;
         check_tool_settings(&request)?;
         unsupported::refuse(&request)?;
 

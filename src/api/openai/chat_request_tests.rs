@@ -198,6 +198,24 @@ fn every_sampler_has_its_fields() {
 }
 
 #[test]
+fn top_logprobs_need_logprobs() {
+    let check = |fields: Value, expected: Option<u8>| {
+        let mut body = with("model", Value::Null);
+        for (name, value) in fields.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let request = ChatRequest::parse(&body).expect("good");
+        assert_eq!(request.generate.sampling.logprobs, expected, "{fields}");
+    };
+    check(json!({"logprobs": true}), Some(0));
+    check(json!({"logprobs": true, "top_logprobs": 20}), Some(20));
+    check(json!({"logprobs": false, "top_logprobs": 0}), None);
+    check(json!({"logprobs": null, "top_logprobs": null}), None);
+    refused("top_logprobs", json!(5), "invalid_value");
+    refused("logprobs", json!(5), "invalid_type");
+}
+
+#[test]
 fn settings_of_a_sampler_that_is_off_change_nothing() {
     for (field, value) in [
         ("mirostat_tau", json!(3)),
@@ -445,7 +463,7 @@ fn known_fields_that_are_not_there_yet_are_named_and_unknown_ones_accepted() {
         "unsupported_parameter",
     );
     refused("n", json!(2), "unsupported_parameter");
-    refused("top_logprobs", json!(5), "unsupported_parameter");
+    refused("n_probs", json!(5), "unsupported_parameter");
     refused("use_adapter", json!(true), "unsupported_parameter");
     for field in ["user", "metadata", "store", "service_tier", "made_up"] {
         good(field, json!({"any": ["thing"]}));

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::head::CompletionHead;
+use super::logprobs::logprobs_json;
 use super::usage::{timings_json, usage_json};
 use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
-use crate::generation::{Delta, Summary};
+use crate::generation::{Delta, Summary, TokenLogprob};
 
 /// Writes the frames of one streamed answer.
 ///
@@ -25,6 +26,9 @@ pub struct ChatStreamEncoder {
 
 /// Between [`ChatStreamEncoder::prefix`] and the text of a content chunk.
 const BEFORE_TEXT: &[u8] = br#","choices":[{"index":0,"delta":{"content":"#;
+/// Between the text and the log-probabilities, where they are wanted.
+const BEFORE_LOGPROBS: &[u8] = br#"},"logprobs":"#;
+const AFTER_LOGPROBS: &[u8] = b"}]}\n\n";
 const AFTER_TEXT: &[u8] = b"}}]}\n\n";
 
 impl ChatStreamEncoder {
@@ -62,7 +66,7 @@ impl ChatStreamEncoder {
     pub fn delta(&mut self, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
-            Delta::Text { text, .. } => self.text(text),
+            Delta::Text { text, logprobs, .. } => self.text(text, logprobs),
             Delta::Done(summary) => self.done(summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
         }
@@ -88,13 +92,19 @@ impl ChatStreamEncoder {
     }
 
     /// Runs once a token, so it copies prepared bytes instead of building a tree.
-    fn text(&self, text: &str) -> Bytes {
+    fn text(&self, text: &str, logprobs: &[TokenLogprob]) -> Bytes {
         let fixed = self.prefix.len() + BEFORE_TEXT.len() + AFTER_TEXT.len();
         let mut out = Vec::with_capacity(fixed + text.len() + 16);
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(BEFORE_TEXT);
         sse::push_escaped(&mut out, text);
-        out.extend_from_slice(AFTER_TEXT);
+        if logprobs.is_empty() {
+            out.extend_from_slice(AFTER_TEXT);
+        } else {
+            out.extend_from_slice(BEFORE_LOGPROBS);
+            out.extend_from_slice(logprobs_json(logprobs).to_string().as_bytes());
+            out.extend_from_slice(AFTER_LOGPROBS);
+        }
         out.into()
     }
 
@@ -121,10 +131,15 @@ impl ChatStreamEncoder {
     }
 }
 
-/// The answer in one piece, for `stream: false`.
+/// The answer in one piece, for `stream: false`. `logprobs` is `None` where nobody asked for them.
 #[must_use]
-pub fn chat_response(head: &CompletionHead, text: &str, summary: &Summary) -> Value {
-    json!({
+pub fn chat_response(
+    head: &CompletionHead,
+    text: &str,
+    logprobs: Option<&[TokenLogprob]>,
+    summary: &Summary,
+) -> Value {
+    let mut response = json!({
         "id": head.id,
         "object": "chat.completion",
         "created": head.created,
@@ -136,7 +151,11 @@ pub fn chat_response(head: &CompletionHead, text: &str, summary: &Summary) -> Va
         }],
         "usage": usage_json(&summary.usage),
         "timings": timings_json(summary),
-    })
+    });
+    if let Some(tokens) = logprobs {
+        response["choices"][0]["logprobs"] = logprobs_json(tokens);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::generation::{FinishReason, Timings, Usage};
+use crate::generation::{FinishReason, ScoredToken, Timings, Usage};
 use crate::llama::Token;
 use crate::stop::StopCause;
 
@@ -17,6 +17,7 @@ fn text(text: &str) -> Delta {
     Delta::Text {
         text: text.into(),
         tokens: vec![Token(1)],
+        logprobs: Vec::new(),
     }
 }
 
@@ -195,7 +196,7 @@ fn an_ended_stream_writes_nothing_more() {
 
 #[test]
 fn the_answer_in_one_piece_has_real_usage_and_reason() {
-    let response = chat_response(&head(), "Hello.", &summary(FinishReason::Length, 2));
+    let response = chat_response(&head(), "Hello.", None, &summary(FinishReason::Length, 2));
     insta::assert_json_snapshot!(response, @r#"
     {
       "id": "chatcmpl-0123456789ab",
@@ -233,4 +234,35 @@ fn the_answer_in_one_piece_has_real_usage_and_reason() {
       }
     }
     "#);
+}
+
+#[test]
+fn logprobs_stand_beside_the_text_and_only_where_they_are_wanted() {
+    let scored = |text: &str, logprob| ScoredToken {
+        token: Token(1),
+        bytes: text.into(),
+        logprob,
+    };
+    let logprobs = vec![TokenLogprob {
+        drawn: scored("Hi", -0.5),
+        top: vec![scored("Ho", -0.25)],
+    }];
+    let delta = Delta::Text {
+        text: "Hi".into(),
+        tokens: vec![Token(1)],
+        logprobs: logprobs.clone(),
+    };
+    let deltas = [delta, text("!"), done(FinishReason::EndOfTurn, 2)];
+    let stream = frames(None, Surface::OpenAi, &deltas);
+    let chunk = r#"data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":{"content":[{"token":"Hi","logprob":-0.5,"bytes":[72,105],"#;
+    assert!(stream.contains(chunk), "{stream}");
+    assert_eq!(stream.matches("logprobs\":{").count(), 1, "{stream}");
+
+    let summary = summary(FinishReason::EndOfTurn, 2);
+    let whole = chat_response(&head(), "Hi!", Some(&logprobs), &summary);
+    let entry = &whole["choices"][0]["logprobs"]["content"][0];
+    assert_eq!(
+        (&entry["token"], &entry["top_logprobs"][0]["token"]),
+        (&json!("Hi"), &json!("Ho"))
+    );
 }

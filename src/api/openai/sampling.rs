@@ -67,6 +67,7 @@ pub(super) fn sampling(request: &Fields<'_>) -> Result<SamplingParams, ApiError>
         frequency_penalty: number("frequency_penalty", -2.0, 2.0, default.frequency_penalty)?,
         penalty_last_n: last_n(request, "repeat_last_n", default.penalty_last_n)?,
         logit_bias: logit_bias(request)?,
+        logprobs: logprobs(request)?,
         seed: seed.and_then(|seed| u64::try_from(seed).ok()),
         ..default
     })
@@ -141,6 +142,18 @@ fn mirostat(request: &Fields<'_>) -> Result<Option<Mirostat>, ApiError> {
         ..default
     };
     Ok((mode > 0).then_some(mirostat))
+}
+
+/// How many of the most likely tokens are told with each one; `None` where log-probabilities are not wanted.
+fn logprobs(request: &Fields<'_>) -> Result<Option<u8>, ApiError> {
+    let top = request.integer("top_logprobs", 0..=20)?.unwrap_or(0);
+    let wanted = request.boolean("logprobs")?.unwrap_or(false);
+    if top > 0 && !wanted {
+        let path = request.path("top_logprobs");
+        let message = format!("`{path}` needs `logprobs`: send \"logprobs\": true with it.");
+        return Err(ApiError::invalid_value(path, message));
+    }
+    Ok(wanted.then_some(top as u8))
 }
 
 /// `{"token id": -100..100}`. Whether the ids exist is for the model to say.
