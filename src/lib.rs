@@ -7,6 +7,7 @@
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod embedding;
 pub mod engine;
 pub mod generation;
 mod library;
@@ -17,8 +18,11 @@ pub mod server;
 pub mod stop;
 
 pub use chat::{ChatMessage, Role};
+pub use embedding::{EmbedInput, EmbedRequest, RerankRequest};
+pub use engine::pooled::{EmbeddingError, Normalize};
 pub use generation::{
-    ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt, Summary,
+    ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt,
+    ScoredToken, Summary, TokenLogprob,
 };
 pub use library::{LocalModel, OpenError};
 pub use models::LoadOptions;

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::embedding::{self, EmbedRequest, EmbeddingJob, RerankJob, RerankRequest};
+use crate::engine::pooled::EmbeddingError;
 use crate::generation::{self, GenerateError, GenerateRequest, Generation};
 use crate::models::{IdentifyError, LoadError, LoadOptions, LoadedModel, ModelRegistry, identify};
 use crate::stop::StopFlag;
@@ -74,6 +76,63 @@ impl LocalModel {
         flag: &StopFlag,
     ) -> Result<Generation, GenerateError> {
         generation::start(&self.loaded, request, flag, None)
+    }
+
+    /// Starts computing embeddings, with a flag of their own. Any causal language model and any embedding model gives
+    /// them. The first call allocates buffers.
+    ///
+    /// ```no_run
+    /// use rein::{EmbedRequest, LoadOptions, LocalModel};
+    ///
+    /// let model = LocalModel::load("bge-small-en-v1.5-Q8_0.gguf", LoadOptions::default())?;
+    /// let job = model.embed(EmbedRequest::texts(["a cat", "a kitten", "the stock market"]))?;
+    /// let embeddings = job.wait()?; // in async code: job.result().await?
+    /// let cosine = |a: usize, b: usize| -> f32 {
+    ///     let pairs = embeddings.rows[a].iter().zip(&embeddings.rows[b]);
+    ///     pairs.map(|(x, y)| x * y).sum()
+    /// };
+    /// assert!(cosine(0, 1) > cosine(0, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn embed(&self, request: EmbedRequest) -> Result<EmbeddingJob, EmbeddingError> {
+        self.embed_with(request, &StopFlag::new())
+    }
+
+    /// Starts computing embeddings that `flag` stops.
+    pub fn embed_with(
+        &self,
+        request: EmbedRequest,
+        flag: &StopFlag,
+    ) -> Result<EmbeddingJob, EmbeddingError> {
+        embedding::embed(&self.loaded, request, flag)
+    }
+
+    /// Starts scoring documents by how well they answer a query, with a flag of their own. The model must be a
+    /// reranker.
+    ///
+    /// ```no_run
+    /// use rein::{LoadOptions, LocalModel, RerankRequest};
+    ///
+    /// let model = LocalModel::load("bge-reranker-v2-m3-Q8_0.gguf", LoadOptions::default())?;
+    /// let ranking = model.rerank(&RerankRequest {
+    ///     query: "What do pandas eat?".into(),
+    ///     documents: vec!["Bamboo.".into(), "Paris is in France.".into()],
+    /// })?;
+    /// let scores = ranking.wait()?.scores;
+    /// assert!(scores[0] > scores[1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rerank(&self, request: &RerankRequest) -> Result<RerankJob, EmbeddingError> {
+        self.rerank_with(request, &StopFlag::new())
+    }
+
+    /// Starts scoring documents; `flag` stops it.
+    pub fn rerank_with(
+        &self,
+        request: &RerankRequest,
+        flag: &StopFlag,
+    ) -> Result<RerankJob, EmbeddingError> {
+        embedding::rerank(&self.loaded, request, flag)
     }
 
     /// The model itself: its context length, template, engine.

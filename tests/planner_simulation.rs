@@ -86,7 +86,7 @@ proptest! {
             prop_assert_eq!(prompt + rows, arrival.prompt + arrival.answer - 1);
             prop_assert!(mine().all(|piece| piece.from >= arrival.at));
         }
-        let in_order = pieces.windows(2).all(|pair| pair[0].from <= pair[1].from);
+        let in_order = pieces.windows(2).all(|pair| pair[0].from <= pair[1].from && pair[0].from <= pair[0].to);
         prop_assert!(in_order);
     }
 }

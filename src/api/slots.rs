@@ -46,14 +46,40 @@ pub struct SlotParams {
     pub top_p: f32,
     /// 0 keeps all.
     pub min_p: f32,
-    /// Tokens that the penalties look back.
-    pub repeat_last_n: usize,
+    /// Tokens that the penalties look back; -1 means all.
+    pub repeat_last_n: i64,
     /// 1 is off.
     pub repeat_penalty: f32,
     /// 0 is off.
     pub presence_penalty: f32,
     /// 0 is off.
     pub frequency_penalty: f32,
+    /// 0 is off.
+    pub dynatemp_range: f32,
+    /// 1 is linear.
+    pub dynatemp_exponent: f32,
+    /// 1 keeps all.
+    pub typical_p: f32,
+    /// 0 or less keeps all.
+    pub top_n_sigma: f32,
+    /// 0 is off.
+    pub xtc_probability: f32,
+    /// More than 0.5 is off.
+    pub xtc_threshold: f32,
+    /// 0 is off.
+    pub dry_multiplier: f32,
+    /// How fast the penalty grows.
+    pub dry_base: f32,
+    /// Shorter repetitions cost nothing.
+    pub dry_allowed_length: usize,
+    /// Tokens that DRY looks back; -1 means all.
+    pub dry_penalty_last_n: i64,
+    /// 0 is off, 1 and 2 are the versions.
+    pub mirostat: u8,
+    /// Target surprise, in bits; 0 where Mirostat is off.
+    pub mirostat_tau: f32,
+    /// Learning rate; 0 where Mirostat is off.
+    pub mirostat_eta: f32,
 }
 
 /// Where a run is.
@@ -115,17 +141,36 @@ impl SlotParams {
             top_k: sampling.top_k,
             top_p: sampling.top_p,
             min_p: sampling.min_p,
-            repeat_last_n: sampling.penalty_last_n,
+            repeat_last_n: look_back(sampling.penalty_last_n),
             repeat_penalty: sampling.repetition_penalty,
             presence_penalty: sampling.presence_penalty,
             frequency_penalty: sampling.frequency_penalty,
+            dynatemp_range: sampling.dynamic_temperature.range,
+            dynatemp_exponent: sampling.dynamic_temperature.exponent,
+            typical_p: sampling.typical_p,
+            top_n_sigma: sampling.top_n_sigma,
+            xtc_probability: sampling.xtc.probability,
+            xtc_threshold: sampling.xtc.threshold,
+            dry_multiplier: sampling.dry.multiplier,
+            dry_base: sampling.dry.base,
+            dry_allowed_length: sampling.dry.allowed_length,
+            dry_penalty_last_n: look_back(sampling.dry.last_n),
+            mirostat: sampling.mirostat.map_or(0, |m| m.version.number()),
+            mirostat_tau: sampling.mirostat.map_or(0.0, |m| m.target),
+            mirostat_eta: sampling.mirostat.map_or(0.0, |m| m.learning_rate),
         }
     }
+}
+
+/// A number of tokens as requests give it: -1 is the whole context.
+fn look_back(tokens: usize) -> i64 {
+    i64::try_from(tokens).unwrap_or(-1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sampling::{Mirostat, MirostatVersion, SamplingParams};
     use serde_json::json;
 
     #[test]
@@ -135,9 +180,32 @@ mod tests {
         assert_eq!(slot["id_task"], -1);
         assert_eq!(slot["params"]["n_predict"], -1);
         assert_eq!(slot["params"]["seed"], json!(null));
+        assert_eq!(slot["params"]["repeat_last_n"], 64);
+        assert_eq!(slot["params"]["mirostat"], 0);
         assert_eq!(
             slot["next_token"],
             json!([{"has_next_token": false, "n_remain": -1, "n_decoded": 0}])
         );
+    }
+
+    #[test]
+    fn every_sampler_is_shown_as_it_was_asked_for() {
+        let mut sampling = SamplingParams {
+            penalty_last_n: usize::MAX,
+            mirostat: Some(Mirostat::new(MirostatVersion::V1)),
+            ..SamplingParams::default()
+        };
+        sampling.dry.multiplier = 0.5;
+        let params = serde_json::to_value(SlotParams::of(&sampling, Some(7))).expect("JSON");
+        for (name, value) in [
+            ("n_predict", json!(7)),
+            ("repeat_last_n", json!(-1)),
+            ("dry_penalty_last_n", json!(64)),
+            ("dry_multiplier", json!(0.5)),
+            ("mirostat", json!(1)),
+            ("mirostat_tau", json!(5.0)),
+        ] {
+            assert_eq!(params[name], value, "{name}");
+        }
     }
 }

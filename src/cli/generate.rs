@@ -7,10 +7,13 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::options::{ModelArgs, SamplingArgs, find_model, show_progress};
-use crate::api::openai::{timings_json, usage_json};
+use super::options::{ModelArgs, find_model, show_progress};
+use super::sampling_args::SamplingArgs;
+use crate::api::openai::{logprobs_json, timings_json, usage_json};
 use crate::chat::ChatMessage;
-use crate::generation::{self, ChatPrompt, Delta, FinishReason, GenerateRequest, Prompt, Summary};
+use crate::generation::{
+    self, ChatPrompt, Delta, FinishReason, GenerateRequest, Prompt, Summary, TokenLogprob,
+};
 use crate::llama::Token;
 use crate::models::ModelRegistry;
 use crate::stop::{StopCause, StopFlag};
@@ -51,9 +54,12 @@ pub(super) struct GenerateArgs {
     /// Print one JSON object: text, tokens, finish reason, usage and timings
     #[arg(long)]
     json: bool,
+    /// Tell in it how likely each token was, and the N most likely in its place
+    #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u8).range(0..=20))]
+    logprobs: Option<u8>,
     #[command(flatten)]
     load: ModelArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sampling")]
     sampling: SamplingArgs,
 }
 
@@ -85,19 +91,24 @@ pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     drop(progress);
 
     let mut generation = generation::start(&model, request, &flag, None)?;
-    let (mut whole, mut ids) = (String::new(), Vec::new());
+    let (mut whole, mut ids, mut logprobs) = (String::new(), Vec::new(), Vec::new());
     while let Some(delta) = generation.next_blocking() {
         match delta {
             Delta::Progress(_) => {}
-            Delta::Text { text, tokens } => {
+            Delta::Text {
+                text,
+                tokens,
+                logprobs: theirs,
+            } => {
                 if !args.json {
                     print!("{text}");
                     std::io::stdout().flush()?;
                 }
                 whole.push_str(&text);
                 ids.extend(tokens);
+                logprobs.extend(theirs);
             }
-            Delta::Done(summary) => return finish(args, &whole, &ids, &summary),
+            Delta::Done(summary) => return finish(args, &whole, &ids, &logprobs, &summary),
             Delta::Failed { message } => anyhow::bail!(message),
         }
     }
@@ -132,6 +143,7 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
         request.min_tokens = usize::MAX;
     }
     request.sampling = args.sampling.params();
+    request.sampling.logprobs = args.logprobs;
     Ok(request)
 }
 
@@ -139,17 +151,21 @@ fn finish(
     args: &GenerateArgs,
     text: &str,
     tokens: &[Token],
+    logprobs: &[TokenLogprob],
     summary: &Summary,
 ) -> anyhow::Result<ExitCode> {
     if args.json {
         let ids: Vec<i32> = tokens.iter().map(|token| token.0).collect();
-        let object = json!({
+        let mut object = json!({
             "text": text,
             "tokens": ids,
             "finish_reason": summary.reason.as_openai(),
             "usage": usage_json(&summary.usage),
             "timings": timings_json(summary),
         });
+        if args.logprobs.is_some() {
+            object["logprobs"] = logprobs_json(logprobs);
+        }
         println!("{}", serde_json::to_string_pretty(&object)?);
     } else {
         println!();

@@ -3,6 +3,7 @@
 mod generate;
 mod options;
 mod run;
+mod sampling_args;
 mod serve;
 
 use std::ffi::OsString;

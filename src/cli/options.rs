@@ -11,7 +11,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::models::{
     DraftKind, KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress,
 };
-use crate::sampling::SamplingParams;
 
 /// How the model is loaded.
 #[derive(Debug, Clone, Args)]
@@ -125,48 +124,6 @@ impl When {
             Self::On => Some(true),
             Self::Off => Some(false),
             Self::Auto => None,
-        }
-    }
-}
-
-/// How tokens are drawn, for the commands that generate themselves.
-#[derive(Debug, Clone, Args)]
-pub(super) struct SamplingArgs {
-    /// 0 always takes the most likely token
-    #[arg(long, alias = "temp", value_name = "T", default_value_t = 0.6)]
-    temperature: f32,
-    /// Keep the K most likely tokens; 0 keeps all
-    #[arg(
-        long,
-        value_name = "K",
-        default_value_t = 20,
-        allow_negative_numbers = true
-    )]
-    top_k: i32,
-    /// Keep the smallest set of tokens with this probability
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
-    top_p: f32,
-    /// Drop tokens less likely than this share of the most likely
-    #[arg(long, value_name = "P", default_value_t = 0.01)]
-    min_p: f32,
-    /// Penalty for tokens that came recently; 1 is off
-    #[arg(long, value_name = "R", default_value_t = 1.0)]
-    repeat_penalty: f32,
-    /// The same seed draws the same tokens
-    #[arg(short, long)]
-    seed: Option<u64>,
-}
-
-impl SamplingArgs {
-    pub(super) fn params(&self) -> SamplingParams {
-        SamplingParams {
-            temperature: self.temperature,
-            top_k: self.top_k,
-            top_p: self.top_p,
-            min_p: self.min_p,
-            repetition_penalty: self.repeat_penalty,
-            seed: self.seed,
-            ..SamplingParams::default()
         }
     }
 }

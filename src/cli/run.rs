@@ -7,7 +7,8 @@ use clap::Args;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
 
-use super::options::{ModelArgs, SamplingArgs, find_model, show_progress};
+use super::options::{ModelArgs, find_model, show_progress};
+use super::sampling_args::SamplingArgs;
 use crate::chat::ChatMessage;
 use crate::generation::{self, ChatPrompt, Delta, GenerateRequest, Prompt, Summary};
 use crate::models::{LoadedModel, ModelRegistry, model_directory};
@@ -26,7 +27,7 @@ pub(super) struct RunArgs {
     system: Option<String>,
     #[command(flatten)]
     load: ModelArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Sampling")]
     sampling: SamplingArgs,
 }
 

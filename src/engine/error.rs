@@ -65,6 +65,11 @@ pub enum SubmitError {
     /// There is nothing to continue.
     #[error("the prompt has no tokens")]
     EmptyPrompt,
+    /// The model is an encoder.
+    #[error(
+        "this model does not generate text (it is an encoder); ask it for embeddings, or load a causal language model"
+    )]
+    NotGenerative,
     /// A token id from outside is not in the vocabulary.
     #[error("{0}")]
     UnknownToken(String),

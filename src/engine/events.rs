@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::drafts::DraftCounters;
 use crate::llama::Token;
+use crate::sampling::TokenLogprobs;
 use crate::stop::StopCause;
 
 /// What the decode thread reports of a run, in order. The last event is [`RunEvent::Done`] or
@@ -18,6 +19,8 @@ pub enum RunEvent {
         text: String,
         /// The tokens drawn since the previous event (text may lag behind tokens).
         tokens: Vec<Token>,
+        /// How likely each of `tokens` was, where the run asked for that; else empty.
+        logprobs: Vec<TokenLogprobs>,
     },
     /// The run is over.
     Done(Summary),

@@ -137,6 +137,7 @@ pub struct Engine {
     queue: Sender<Run>,
     next_id: AtomicU64,
     worker: Thread,
+    generates: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -165,6 +166,9 @@ impl Engine {
             },
             &|| flag.is_set(),
         )?;
+        if !context.has_memory() {
+            return Ok(Self::without_generation(model, params));
+        }
         let draft_model = draft_model(model, &params, flag)?;
         let n_ctx = context.n_ctx_seq() as usize;
         let shared = Arc::new(Shared {
@@ -190,8 +194,39 @@ impl Engine {
             queue,
             next_id: AtomicU64::new(0),
             worker: thread.thread().clone(),
+            generates: true,
             thread: Mutex::new(Some(thread)),
         })
+    }
+
+    /// An engine without a decode thread, for an encoder: it refuses every run.
+    fn without_generation(model: &Model, params: EngineParams) -> Self {
+        let (queue, _) = crossbeam_channel::bounded(0);
+        Self {
+            model: model.clone(),
+            n_ctx: model.n_ctx_train() as usize,
+            params,
+            dry: DryCache::default(),
+            ends: Arc::new([]),
+            shared: Arc::new(Shared {
+                waiting: AtomicUsize::new(0),
+                running: AtomicUsize::new(0),
+                closing: OnceLock::new(),
+                slots: Mutex::default(),
+            }),
+            queue,
+            next_id: AtomicU64::new(0),
+            // Nobody is to be woken; waking whoever this is does no harm.
+            worker: std::thread::current(),
+            generates: false,
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// False for an encoder (BERT and its kind), which only gives embeddings.
+    #[must_use]
+    pub fn generates(&self) -> bool {
+        self.generates
     }
 
     /// The model.
@@ -256,6 +291,9 @@ impl Engine {
         let refuse = |error| (error, flag.clone());
         if !self.is_running() {
             return Err(refuse(SubmitError::Closed));
+        }
+        if !self.generates {
+            return Err(refuse(SubmitError::NotGenerative));
         }
         let n_prompt = spec.prompt.len();
         if n_prompt == 0 {

@@ -4,6 +4,8 @@
 //! ([`Engine::submit`]) and answer by a bounded channel of [`RunEvent`]s. There is no async, no HTTP and
 //! no JSON in here; what protocols and templates are, this module does not know.
 //!
+//! [`pooled`] is the same for embeddings and scores, with a context and a thread of its own.
+//!
 //! The pure parts are [`planner`] (which rows the next step computes), [`prefix`] (which sequence a run
 //! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
 //! (how long things take).
@@ -19,6 +21,7 @@ mod grid;
 mod handle;
 mod metrics;
 pub mod planner;
+pub mod pooled;
 pub mod prefix;
 mod run;
 pub mod text;

@@ -13,7 +13,7 @@ use super::planner::RunView;
 use super::text::{OutputText, Pushed};
 use super::{grid, handle};
 use crate::llama::{SeqId, Token};
-use crate::sampling::{Sampler, SamplingParams};
+use crate::sampling::{Sampler, SamplingError, SamplingParams, TokenLogprobs};
 use crate::stop::StopFlag;
 
 /// What is asked of the engine: tokens in, and how to go on from them.
@@ -83,6 +83,8 @@ pub(super) struct Run {
     ready: String,
     unsent: Vec<Token>,
     report_progress: bool,
+    /// Of the tokens that were drawn since the last event, and so of `unsent`; empty where nobody asked.
+    logprobs: Vec<TokenLogprobs>,
     events: mpsc::Sender<RunEvent>,
     parked: Arc<AtomicBool>,
     submitted: Instant,
@@ -129,6 +131,7 @@ impl Run {
             ready: String::new(),
             unsent: Vec::new(),
             report_progress: spec.report_progress,
+            logprobs: Vec::new(),
             events,
             parked,
             submitted: Instant::now(),
@@ -241,6 +244,14 @@ impl Run {
         self.max_new.saturating_sub(self.n_generated() + 1)
     }
 
+    /// Draws the token that follows a row of logits; the caller hands it to [`Self::accept`], in the order of the draws.
+    pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, SamplingError> {
+        let drawn = self.sampler.draw(logits, None)?;
+        self.sampler.accept(drawn.token);
+        self.logprobs.extend(drawn.logprobs);
+        Ok(drawn.token)
+    }
+
     /// Takes a drawn token. Returns why the run is over, if it is. Nothing is sent before [`Self::flush`].
     ///
     /// `bytes` are the token's; `None` for one that ends the answer.
@@ -281,9 +292,20 @@ impl Run {
     pub(super) fn flush(&mut self) {
         if !self.ready.is_empty() {
             let text = std::mem::take(&mut self.ready);
-            let tokens = std::mem::take(&mut self.unsent);
-            self.send(RunEvent::Output { text, tokens });
+            self.send_output(text);
         }
+    }
+
+    fn send_output(&mut self, text: String) {
+        let tokens = std::mem::take(&mut self.unsent);
+        // A step may have drawn more than it emitted: its answer ended among them.
+        let known = self.logprobs.len().min(tokens.len());
+        let logprobs = self.logprobs.drain(..known).collect();
+        self.send(RunEvent::Output {
+            text,
+            tokens,
+            logprobs,
+        });
     }
 
     /// There is room, because a run without room is parked; and where the reader is gone, the run is
@@ -301,9 +323,8 @@ impl Run {
     pub(super) fn finish(mut self, reason: FinishReason) -> Summary {
         self.flush();
         let text = self.text.finish();
-        let tokens = std::mem::take(&mut self.unsent);
-        if !text.is_empty() || !tokens.is_empty() {
-            self.send(RunEvent::Output { text, tokens });
+        if !text.is_empty() || !self.unsent.is_empty() {
+            self.send_output(text);
         }
         let summary = self.summary(reason);
         self.send(RunEvent::Done(summary.clone()));

@@ -14,6 +14,9 @@ pub enum Delta {
         text: String,
         /// The tokens drawn since the previous delta (text may lag behind tokens).
         tokens: Vec<Token>,
+        /// How likely each of `tokens` was, where the request asked for that
+        /// ([`SamplingParams::logprobs`](crate::sampling::SamplingParams::logprobs)); else empty.
+        logprobs: Vec<TokenLogprob>,
     },
     /// The answer is over.
     Done(Summary),
@@ -22,4 +25,25 @@ pub enum Delta {
         /// The cause, fit to be shown to the client.
         message: String,
     },
+}
+
+/// How likely the model thought a drawn token, and the most likely ones in its place. What that means exactly:
+/// [`TokenLogprobs`](crate::sampling::TokenLogprobs).
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// The drawn token.
+    pub drawn: ScoredToken,
+    /// As many of the most likely tokens as were asked for, the most likely first.
+    pub top: Vec<ScoredToken>,
+}
+
+/// A token and how likely it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredToken {
+    /// Its id.
+    pub token: Token,
+    /// Its text, control tokens' names included; need not be whole characters.
+    pub bytes: Vec<u8>,
+    /// The natural logarithm of its probability; minus infinity where that is 0.
+    pub logprob: f32,
 }

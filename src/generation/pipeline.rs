@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ChatPrompt, Delta, GenerateRequest, Prompt};
+use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
 use crate::chat::{PromptPiece, RenderInput, TemplateError};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
-use crate::llama::{LlamaError, Token, TokenizeOptions};
+use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
 use crate::models::LoadedModel;
+use crate::sampling::TokenLogprobs;
 use crate::stop::StopFlag;
 
 /// Why a generation did not begin. Nothing was computed.
@@ -51,31 +52,61 @@ pub fn start(
     flag: &StopFlag,
     time_limit: Option<Duration>,
 ) -> Result<Generation, GenerateError> {
-    let prompt = match tokenize_checked(model, &request) {
-        Ok(prompt) => prompt,
-        Err(error) => {
-            flag.release();
-            return Err(error);
-        }
-    };
-    let n_prompt = prompt.len();
-    let handle = model.engine.submit(RunSpec {
+    let flags = std::slice::from_ref(flag);
+    let mut runs = start_choices(model, request, flags, time_limit)?;
+    // One flag, one run.
+    Ok(runs.remove(0))
+}
+
+/// As [`start`], with a run for each flag: they share the prompt, which is computed once, and draw with seeds that
+/// follow each other. Where one is refused, none begins.
+pub fn start_choices(
+    model: &Arc<LoadedModel>,
+    request: GenerateRequest,
+    flags: &[StopFlag],
+    time_limit: Option<Duration>,
+) -> Result<Vec<Generation>, GenerateError> {
+    let started = tokenize_checked(model, &request).and_then(|prompt| {
+        let deadline = time_limit.map(|limit| Instant::now() + limit);
+        let run = |(choice, flag): (usize, &StopFlag)| {
+            let spec = run_spec(&request, prompt.clone(), choice, deadline, flag);
+            let handle = model.engine.submit(spec)?;
+            Ok(Generation {
+                handle,
+                n_prompt: prompt.len(),
+                model: model.clone(),
+            })
+        };
+        flags.iter().enumerate().map(run).collect()
+    });
+    if started.is_err() {
+        // Those that were submitted are stopped by being dropped; the others never begin.
+        flags.iter().for_each(StopFlag::release);
+    }
+    started
+}
+
+fn run_spec(
+    request: &GenerateRequest,
+    prompt: Vec<Token>,
+    choice: usize,
+    deadline: Option<Instant>,
+    flag: &StopFlag,
+) -> RunSpec {
+    let mut sampling = request.sampling.clone();
+    sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(choice as u64));
+    RunSpec {
         prompt,
-        sampling: request.sampling,
+        sampling,
         max_tokens: request.max_tokens,
-        stop: request.stop,
+        stop: request.stop.clone(),
         min_tokens: request.min_tokens,
         deterministic: request.deterministic,
         report_progress: request.report_progress,
         namespace: request.namespace,
-        deadline: time_limit.map(|limit| Instant::now() + limit),
+        deadline,
         flag: flag.clone(),
-    })?;
-    Ok(Generation {
-        handle,
-        n_prompt,
-        model: model.clone(),
-    })
+    }
 }
 
 fn tokenize_checked(
@@ -145,12 +176,37 @@ impl Generation {
 
     /// The next piece; `None` after the last. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delta> {
-        self.handle.next().await.map(delta)
+        let event = self.handle.next().await?;
+        Some(self.delta(event))
     }
 
     /// The next piece; `None` after the last. Blocks, so not for async code.
     pub fn next_blocking(&mut self) -> Option<Delta> {
-        self.handle.next_blocking().map(delta)
+        let event = self.handle.next_blocking()?;
+        Some(self.delta(event))
+    }
+
+    fn delta(&self, event: RunEvent) -> Delta {
+        match event {
+            RunEvent::Progress(progress) => Delta::Progress(progress),
+            RunEvent::Output {
+                text,
+                tokens,
+                logprobs,
+            } => {
+                let vocab = self.model.engine.model().vocab();
+                let scored = tokens.iter().zip(logprobs);
+                Delta::Text {
+                    logprobs: scored
+                        .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
+                        .collect(),
+                    text,
+                    tokens,
+                }
+            }
+            RunEvent::Done(summary) => Delta::Done(summary),
+            RunEvent::Failed { message } => Delta::Failed { message },
+        }
     }
 }
 
@@ -163,11 +219,25 @@ impl Iterator for Generation {
     }
 }
 
-fn delta(event: RunEvent) -> Delta {
-    match event {
-        RunEvent::Progress(progress) => Delta::Progress(progress),
-        RunEvent::Output { text, tokens } => Delta::Text { text, tokens },
-        RunEvent::Done(summary) => Delta::Done(summary),
-        RunEvent::Failed { message } => Delta::Failed { message },
+fn with_texts(vocab: &Vocab, token: Token, logprobs: &TokenLogprobs) -> TokenLogprob {
+    let scored = |token, logprob| {
+        let mut bytes = Vec::new();
+        if let Err(error) = vocab.append_bytes(token, true, &mut bytes) {
+            // The token came from this vocabulary; a missing text is no reason to end the answer.
+            tracing::warn!(%error, token = token.0, "the text of a token cannot be read");
+        }
+        ScoredToken {
+            token,
+            bytes,
+            logprob,
+        }
+    };
+    TokenLogprob {
+        drawn: scored(token, logprobs.logprob),
+        top: logprobs
+            .top
+            .iter()
+            .map(|&(token, logprob)| scored(token, logprob))
+            .collect(),
     }
 }

@@ -130,15 +130,8 @@ impl Context {
         params: &ContextParams,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Self, LlamaError> {
-        // llama.cpp adjusts fields of the model while it makes a context.
-        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
         let n_seq_max = params.n_seq_max.clamp(1, 256);
         let n_batch = params.n_batch.clamp(32, 4096);
-        let threadpool = Threadpool::new(params.n_threads.clamp(1, 512))?;
-        let abort = Box::new(AbortSlot {
-            check: Cell::new(None),
-        });
         // SAFETY: a plain getter of default values.
         let mut native = unsafe { sys::llama_context_default_params() };
         native.n_ctx = params.n_ctx;
@@ -160,6 +153,22 @@ impl Context {
         native.kv_unified = false;
         native.swa_full = false;
         native.no_perf = true;
+        Self::with_native(model, native, should_stop)
+    }
+
+    /// Makes a context of these parameters, with compute threads and an abort callback of its own.
+    pub(super) fn with_native(
+        model: &Model,
+        mut native: sys::llama_context_params,
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<Self, LlamaError> {
+        // llama.cpp adjusts fields of the model while it makes a context.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+        let threadpool = Threadpool::new(native.n_threads.clamp(1, 512) as u32)?;
+        let abort = Box::new(AbortSlot {
+            check: Cell::new(None),
+        });
         native.abort_callback = Some(on_abort_check);
         native.abort_callback_data = (&raw const *abort).cast_mut().cast::<c_void>();
 
@@ -196,8 +205,10 @@ impl Context {
                 ptr,
                 abort,
                 n_vocab: model.vocab().len(),
-                n_batch,
-                n_seq_max,
+                // llama.cpp lowers it to the cells there are, and asserts on it.
+                // SAFETY: a getter on a live context.
+                n_batch: unsafe { sys::llama_n_batch(ptr.as_ptr()) },
+                n_seq_max: native.n_seq_max,
                 // SAFETY: a getter on a live context.
                 n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
                 threadpool,
@@ -211,9 +222,21 @@ impl Context {
         }
         status?;
         context.ok_or_else(|| LlamaError::Context {
-            n_ctx: params.n_ctx,
+            n_ctx: native.n_ctx,
             reason: backend::take_recent_errors(),
         })
+    }
+
+    /// True where sequences keep what was computed: a KV cache or a recurrent state. Encoders (BERT and its
+    /// kind) keep nothing, and so generate nothing.
+    #[must_use]
+    pub fn has_memory(&self) -> bool {
+        // SAFETY: a getter on a live context.
+        !unsafe { sys::llama_get_memory(self.ptr.as_ptr()) }.is_null()
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::llama_context {
+        self.ptr.as_ptr()
     }
 
     /// The model this computes with.
@@ -377,10 +400,6 @@ impl Context {
             first: min.max(0) as u32,
             end: max as u32 + 1,
         }))
-    }
-
-    pub(super) fn as_ptr(&mut self) -> *mut sys::llama_context {
-        self.ptr.as_ptr()
     }
 
     pub(super) fn check_seq(&self, seq: SeqId) -> Result<(), LlamaError> {

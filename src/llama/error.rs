@@ -51,6 +51,12 @@ pub enum LlamaError {
     /// What a sequence holds could not be moved to host memory or back.
     #[error("a sequence cannot be saved or restored: {0}")]
     State(&'static str),
+    /// There is no pooled output of that input.
+    #[error("input {input} of the last batch has no embedding")]
+    NoEmbedding {
+        /// Index of the input in the batch.
+        input: usize,
+    },
     /// A token id outside the vocabulary.
     #[error("token {token} is not in the vocabulary of {n_vocab} tokens")]
     UnknownToken {

@@ -10,6 +10,7 @@ pub(super) enum Operation {
     NewContext,
     Decode,
     ReadLogits,
+    ReadEmbeddings,
     Tokenize,
     TokenToPiece,
     MemoryClear,
@@ -25,11 +26,12 @@ pub(super) enum Operation {
 }
 
 /// The operations by number, so that the abort hook needs no lock to name the last one.
-const ALL: [Operation; 16] = [
+const ALL: [Operation; 17] = [
     Operation::LoadModel,
     Operation::NewContext,
     Operation::Decode,
     Operation::ReadLogits,
+    Operation::ReadEmbeddings,
     Operation::Tokenize,
     Operation::TokenToPiece,
     Operation::MemoryClear,
@@ -54,6 +56,7 @@ impl Operation {
             Self::NewContext => "context creation",
             Self::Decode => "decode",
             Self::ReadLogits => "reading logits",
+            Self::ReadEmbeddings => "reading embeddings",
             Self::Tokenize => "tokenize",
             Self::TokenToPiece => "detokenize",
             Self::MemoryClear => "clearing the KV cache",

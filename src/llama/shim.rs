@@ -47,6 +47,12 @@ unsafe extern "C" {
         out: *mut *mut f32,
         err: *mut ShimError,
     ) -> i32;
+    pub(super) fn rein_embeddings_seq(
+        ctx: *mut sys::llama_context,
+        seq: i32,
+        out: *mut *mut f32,
+        err: *mut ShimError,
+    ) -> i32;
     pub(super) fn rein_tokenize(
         vocab: *const sys::llama_vocab,
         text: *const c_char,

@@ -267,6 +267,27 @@ impl Vocab {
         unsafe { sys::llama_vocab_get_add_bos(self.ptr.as_ptr()) }
     }
 
+    /// What separates the two texts of a pair.
+    #[must_use]
+    pub fn sep(&self) -> Option<Token> {
+        // SAFETY: a getter on a live vocabulary.
+        self.known(unsafe { sys::llama_vocab_sep(self.ptr.as_ptr()) })
+    }
+
+    /// True where the tokenizer is asked by the file to put EOS after a text.
+    #[must_use]
+    pub fn adds_eos(&self) -> bool {
+        // SAFETY: a getter on a live vocabulary.
+        unsafe { sys::llama_vocab_get_add_eos(self.ptr.as_ptr()) }
+    }
+
+    /// True where the tokenizer is asked by the file to put [`Self::sep`] between the texts of a pair.
+    #[must_use]
+    pub fn adds_sep(&self) -> bool {
+        // SAFETY: a getter on a live vocabulary.
+        unsafe { sys::llama_vocab_get_add_sep(self.ptr.as_ptr()) }
+    }
+
     /// llama.cpp uses -1 for "none".
     fn known(&self, id: i32) -> Option<Token> {
         self.check(&[Token(id)]).is_ok().then_some(Token(id))

@@ -1,10 +1,12 @@
 //! [`LoadedModel`]: a model that is ready, with everything that requests need to know of it.
 
 use super::defaults::InferenceDefaults;
+use super::embedders::Embedders;
 use super::identify::ModelFile;
 use crate::chat::{ChatTemplate, TemplateCapabilities};
 use crate::engine::Engine;
 use crate::llama::{LlamaError, Token, TokenizeOptions};
+use crate::stop::StopCause;
 
 /// A running model.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub struct LoadedModel {
     pub file: ModelFile,
     /// The decode thread.
     pub engine: Engine,
+    /// The threads for embeddings and scores, made when they are first asked for.
+    pub embedders: Embedders,
     /// Renders conversations.
     pub template: ChatTemplate,
     /// The template's text; `None` where the model has none and ChatML stands in.
@@ -34,6 +38,18 @@ impl LoadedModel {
     #[must_use]
     pub fn context_length(&self) -> u32 {
         self.engine.n_ctx() as u32
+    }
+
+    /// Runs and requests of all kinds that compute or wait.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.engine.busy() + self.embedders.busy()
+    }
+
+    /// Stops all of them with this cause, and waits until their threads have ended.
+    pub fn close(&self, cause: StopCause) {
+        self.engine.close(cause);
+        self.embedders.close(cause);
     }
 
     /// True if BOS is to be added to a prompt that a template rendered: the tokenizer wants it, and the

@@ -2,6 +2,7 @@
 //! fit to memory, and the registry of the loaded model.
 
 pub mod defaults;
+mod embedders;
 pub mod gguf;
 mod identify;
 pub mod kv;
@@ -13,6 +14,7 @@ mod registry;
 
 pub use crate::engine::drafts::DraftKind;
 pub use crate::llama::{KvType, UnknownKvType};
+pub use embedders::Embedders;
 pub use identify::{IdentifyError, ModelFile, identify};
 pub use loaded::LoadedModel;
 pub use registry::{LoadError, LoadOptions, ModelRegistry, model_directory};

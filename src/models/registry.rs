@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use super::defaults::inference_defaults;
+use super::embedders::Embedders;
 use super::gguf::{GgufError, GgufHeader};
 use super::identify::ModelFile;
 use super::loaded::LoadedModel;
@@ -268,7 +269,7 @@ impl ModelRegistry {
         force: bool,
         flag: &StopFlag,
     ) -> Result<(), LoadError> {
-        let running = current.engine.busy();
+        let running = current.busy();
         if running > 0 && !force {
             return Err(LoadError::InUse {
                 model: current.file.display_name.clone(),
@@ -314,7 +315,7 @@ impl ModelRegistry {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(current) = current {
-            current.engine.close(StopCause::Unload);
+            current.close(StopCause::Unload);
         }
     }
 
@@ -324,7 +325,7 @@ impl ModelRegistry {
             loading.flag.set(StopCause::Shutdown);
         }
         if let Some(current) = self.current() {
-            current.engine.close(StopCause::Shutdown);
+            current.close(StopCause::Shutdown);
         }
     }
 
@@ -375,6 +376,7 @@ fn build(
             &file.id,
         ),
         defaults: inference_defaults(&file.id),
+        embedders: Embedders::new(&engine, &header, &options),
         engine,
         template,
         template_source,

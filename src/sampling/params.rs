@@ -154,6 +154,29 @@ pub enum MirostatVersion {
     V2,
 }
 
+impl MirostatVersion {
+    /// 1 or 2.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+}
+
+impl Mirostat {
+    /// A version with llama.cpp's defaults.
+    #[must_use]
+    pub fn new(version: MirostatVersion) -> Self {
+        Self {
+            version,
+            target: 5.0,
+            learning_rate: 0.1,
+        }
+    }
+}
+
 impl Default for SamplingParams {
     /// The defaults of the chat route (reference 1.5).
     fn default() -> Self {

@@ -10,13 +10,13 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, stream};
 
 use crate::api::{ApiError, sse};
-use crate::generation::{Delta, Generation, Summary};
+use crate::generation::{Choice, Choices, Delta};
 use crate::stop::RunGuard;
 
 /// A generation and its entry in the stop registry. Whatever drops it (the last byte, a closed connection,
 /// a panic) ends both.
 pub(super) struct Answer {
-    pub(super) generation: Generation,
+    pub(super) choices: Choices,
     pub(super) _guard: RunGuard,
 }
 
@@ -24,8 +24,10 @@ pub(super) struct Answer {
 pub(super) trait Encoder: Send + 'static {
     /// What is sent before anything is computed.
     fn start(&mut self) -> Bytes;
-    /// What a delta becomes; may be empty.
-    fn delta(&mut self, delta: &Delta) -> Bytes;
+    /// What a delta of an answer becomes; may be empty.
+    fn delta(&mut self, choice: usize, delta: &Delta) -> Bytes;
+    /// True once the last frame was written.
+    fn is_ended(&self) -> bool;
 }
 
 /// Silence after which a comment is sent: it keeps proxies from closing the connection, and finds out
@@ -42,7 +44,7 @@ pub(super) fn stream_reply(answer: Answer, mut encoder: impl Encoder) -> Respons
     let frames = stream::unfold(state, |(mut answer, mut encoder, first)| async move {
         let bytes = match first {
             Some(bytes) if !bytes.is_empty() => bytes,
-            _ => next_frames(&mut answer.generation, &mut encoder).await?,
+            _ => next_frames(&mut answer.choices, &mut encoder).await?,
         };
         Some((Ok::<_, Infallible>(bytes), (answer, encoder, None)))
     });
@@ -56,42 +58,48 @@ pub(super) fn stream_reply(answer: Answer, mut encoder: impl Encoder) -> Respons
 }
 
 /// The frames of the next delta, and of those that are ready behind it.
-async fn next_frames(generation: &mut Generation, encoder: &mut impl Encoder) -> Option<Bytes> {
+async fn next_frames(choices: &mut Choices, encoder: &mut impl Encoder) -> Option<Bytes> {
     let mut frames = BytesMut::new();
     loop {
-        let next = if frames.is_empty() {
-            match tokio::time::timeout(KEEP_ALIVE, generation.next()).await {
+        let next = if encoder.is_ended() {
+            None
+        } else if frames.is_empty() {
+            match tokio::time::timeout(KEEP_ALIVE, choices.next()).await {
                 Ok(delta) => delta,
                 Err(_) => return Some(sse::comment("keep-alive")),
             }
         } else {
-            match generation.next().now_or_never() {
+            match choices.next().now_or_never() {
                 Some(Some(delta)) if frames.len() < MAX_WRITE => Some(delta),
-                Some(Some(delta)) => {
-                    frames.extend_from_slice(&encoder.delta(&delta));
+                Some(Some((choice, delta))) => {
+                    frames.extend_from_slice(&encoder.delta(choice, &delta));
                     None
                 }
                 _ => None,
             }
         };
         match next {
-            Some(delta) => frames.extend_from_slice(&encoder.delta(&delta)),
+            Some((choice, delta)) => frames.extend_from_slice(&encoder.delta(choice, &delta)),
             None if frames.is_empty() => return None,
             None => return Some(frames.freeze()),
         }
     }
 }
 
-/// The whole text, once it is complete. A stopped run gives what it has.
-pub(super) async fn text_and_summary(mut answer: Answer) -> Result<(String, Summary), ApiError> {
-    let mut text = String::new();
-    while let Some(delta) = answer.generation.next().await {
+/// Waits for all answers. A stopped run gives what it has.
+pub(super) async fn whole(mut answer: Answer) -> Result<Vec<Choice>, ApiError> {
+    let mut whole = vec![Choice::default(); answer.choices.len()];
+    while let Some((choice, delta)) = answer.choices.next().await {
+        let choice = &mut whole[choice];
         match delta {
             Delta::Progress(_) => {}
-            Delta::Text { text: more, .. } => text.push_str(&more),
-            Delta::Done(summary) => return Ok((text, summary)),
+            Delta::Text { text, logprobs, .. } => {
+                choice.text.push_str(&text);
+                choice.logprobs.extend(logprobs);
+            }
+            Delta::Done(summary) => choice.summary = Some(summary),
             Delta::Failed { message } => return Err(ApiError::internal(message)),
         }
     }
-    Err(ApiError::internal("The generation ended without a result."))
+    Ok(whole)
 }

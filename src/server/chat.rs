@@ -7,15 +7,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
 use super::AppState;
-use super::answer::{Answer, Encoder, stream_reply, text_and_summary};
+use super::answer::{Answer, Encoder, stream_reply, whole};
 use super::body::JsonBody;
+use super::fan_out::fan_out;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
 use crate::api::openai::{
     ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response,
 };
 use crate::chat::Effort;
-use crate::generation::{self, Delta, GenerateRequest, Prompt};
+use crate::generation::{self, Choices, Delta, GenerateRequest, Prompt};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
@@ -37,39 +38,44 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
         ..request.ids.clone()
     };
     let (stream, include_usage) = (request.stream, request.include_usage);
+    let choices = request.choices;
     let mut generate = with_thinking(&model, request);
+    let wants_logprobs = generate.sampling.logprobs.is_some();
     generate.namespace = body.namespace;
-    let answer = begin(state, &model, &ids, generate).await?;
+    let answer = begin(state, &model, &ids, generate, choices).await?;
     if stream {
-        let encoder = ChatStreamEncoder::new(&head, include_usage, body.surface);
+        let encoder = ChatStreamEncoder::new(&head, choices, include_usage, body.surface);
         return Ok(stream_reply(answer, encoder));
     }
-    let (text, summary) = text_and_summary(answer).await?;
-    Ok(Json(chat_response(&head, &text, &summary)).into_response())
+    let response = chat_response(&head, &whole(answer).await?, wants_logprobs);
+    Ok(Json(response).into_response())
 }
 
-/// Registers the run under its ids, then renders, tokenises and submits it.
+/// Registers the request under its ids, then renders, tokenises and submits a run for each answer.
 pub(super) async fn begin(
     state: &AppState,
     model: &std::sync::Arc<LoadedModel>,
     ids: &RunIds,
     request: GenerateRequest,
+    choices: usize,
 ) -> Result<Answer, ApiError> {
     let flag = StopFlag::new();
     // From here on a stop finds the run, and dropping the guard (a closed connection) stops it.
     let guard = state.stops.register(ids, flag.clone(), Instant::now());
+    let flags = fan_out(&flag, choices);
     let model = model.clone();
     let limit = state.config.max_generation;
-    let started =
-        tokio::task::spawn_blocking(move || generation::start(&model, request, &flag, limit));
-    let generation = started
+    let started = tokio::task::spawn_blocking(move || {
+        generation::start_choices(&model, request, &flags, limit)
+    });
+    let runs = started
         .await
         .map_err(|_| {
             ApiError::internal("The request could not be prepared; this is a fault of the server.")
         })?
         .map_err(|error| generate_error(&error))?;
     Ok(Answer {
-        generation,
+        choices: Choices::new(runs),
         _guard: guard,
     })
 }
@@ -98,8 +104,12 @@ impl Encoder for ChatStreamEncoder {
         ChatStreamEncoder::start(self)
     }
 
-    fn delta(&mut self, delta: &Delta) -> bytes::Bytes {
-        ChatStreamEncoder::delta(self, delta)
+    fn delta(&mut self, choice: usize, delta: &Delta) -> bytes::Bytes {
+        ChatStreamEncoder::delta(self, choice, delta)
+    }
+
+    fn is_ended(&self) -> bool {
+        ChatStreamEncoder::is_ended(self)
     }
 }
 

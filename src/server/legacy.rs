@@ -25,7 +25,7 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
     let mut request = LegacyRequest::parse(&body.value)?;
     request.generate.namespace = body.namespace;
     let model = state.ready_model()?;
-    let answer = begin(state, &model, &request.ids, request.generate).await?;
+    let answer = begin(state, &model, &request.ids, request.generate, 1).await?;
     Ok(stream_reply(answer, LegacyStreamEncoder::new()))
 }
 
@@ -34,7 +34,11 @@ impl Encoder for LegacyStreamEncoder {
         bytes::Bytes::new()
     }
 
-    fn delta(&mut self, delta: &Delta) -> bytes::Bytes {
+    fn delta(&mut self, _choice: usize, delta: &Delta) -> bytes::Bytes {
         LegacyStreamEncoder::delta(self, delta)
+    }
+
+    fn is_ended(&self) -> bool {
+        LegacyStreamEncoder::is_ended(self)
     }
 }

@@ -108,11 +108,7 @@ async fn refuse(stream: TcpStream) {
 }
 
 async fn wait_until_idle(models: &ModelRegistry) {
-    let busy = || {
-        models
-            .current()
-            .is_some_and(|model| model.engine.busy() > 0)
-    };
+    let busy = || models.current().is_some_and(|model| model.busy() > 0);
     while busy() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

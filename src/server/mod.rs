@@ -6,6 +6,7 @@ mod cancel;
 mod chat;
 mod config;
 mod control;
+mod fan_out;
 mod guard;
 mod info;
 mod legacy;

@@ -4,6 +4,7 @@ REIN_BIN is the binary to start and REIN_MODEL the chat model to load; scripts/c
 """
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -97,6 +98,34 @@ def test_a_stream_with_usage_says_what_the_whole_answer_says(client, model):
     assert reasons[-1] == "length" and not any(reasons[:-1])
     assert chunks[-1].choices == [] and chunks[-1].usage == whole.usage
     assert all(chunk.usage is None for chunk in chunks[:-1])
+
+
+def test_logprobs_are_read_from_whole_answers_and_from_streams(client, model):
+    settings = {"logprobs": True, "top_logprobs": 3}
+    ask(client, model, **settings)  # From here on the prompt is cached for both.
+    whole = ask(client, model, **settings)
+    entries = whole.choices[0].logprobs.content
+    assert len(entries) == whole.usage.completion_tokens
+    assert bytes(byte for entry in entries for byte in entry.bytes).decode() == whole.choices[0].message.content
+    for entry in entries:
+        assert len(entry.top_logprobs) == 3 and sum(math.exp(top.logprob) for top in entry.top_logprobs) <= 1.001
+        assert entry.logprob == entry.top_logprobs[0].logprob, "the most likely is drawn at temperature 0"
+    chunks = ask(client, model, stream=True, **settings)
+    choices = [choice for chunk in chunks for choice in chunk.choices if choice.logprobs]
+    assert [entry for choice in choices for entry in choice.logprobs.content] == entries
+    assert ask(client, model).choices[0].logprobs is None
+
+
+def test_samplers_beyond_openais_are_taken(client, model):
+    extra = {
+        "typical_p": 0.9, "top_n_sigma": 2, "xtc_probability": 0.5, "dynatemp_range": 0.5, "dry_multiplier": 0.8,
+        "repeat_last_n": -1, "repeat_penalty": 1.1,
+    }
+    first, second = (ask(client, model, temperature=1, seed=5, extra_body=extra) for _ in range(2))
+    assert first.choices[0].message.content == second.choices[0].message.content
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, model, extra_body={"xtc_probability": 2})
+    assert caught.value.param == "xtc_probability"
 
 
 def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(client, model):

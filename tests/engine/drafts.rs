@@ -138,22 +138,14 @@ type Counts = HashMap<Vec<Token>, [f64; 2]>;
 /// Pearson's statistic that two samples of the same size come from one distribution, and its degrees of freedom.
 /// What is too rare for it is put together.
 fn chi_square(counts: &Counts) -> (f64, usize) {
-    let (common, rare): (Vec<_>, Vec<_>) = counts
-        .values()
-        .partition(|counts| counts[0] + counts[1] >= 20.0);
-    let rest = rare.iter().fold([0.0, 0.0], |sum, counts| {
-        [sum[0] + counts[0], sum[1] + counts[1]]
-    });
-    let classes = common.into_iter().chain([&rest]);
-    let terms = classes.map(|[a, b]| {
-        if a + b > 0.0 {
-            (a - b).powi(2) / (a + b)
-        } else {
-            0.0
-        }
-    });
-    let terms: Vec<f64> = terms.collect();
-    (terms.iter().sum(), terms.len() - 1)
+    let (mut classes, rare): (Vec<[f64; 2]>, Vec<[f64; 2]>) =
+        counts.values().partition(|[a, b]| a + b >= 20.0);
+    if !rare.is_empty() {
+        let sum = |which: usize| rare.iter().map(|counts| counts[which]).sum();
+        classes.push([sum(0), sum(1)]);
+    }
+    let terms = classes.iter().map(|[a, b]| (a - b).powi(2) / (a + b));
+    (terms.sum(), classes.len() - 1)
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub fn finish(generation: Generation) -> Answer {
             Delta::Text {
                 text: more,
                 tokens: ids,
+                ..
             } => {
                 text.push_str(&more);
                 tokens.extend(ids);

@@ -189,14 +189,12 @@ async fn what_is_not_supported_is_refused_instead_of_ignored() {
         ("enable_tools", json!(true)),
         ("response_format", json!({"type": "json_object"})),
         ("grammar", json!("root ::= \"x\"")),
-        ("n", json!(2)),
-        ("logprobs", json!(true)),
-        ("top_logprobs", json!(3)),
+        ("n_probs", json!(3)),
         ("image_base64", json!("AA==")),
         ("audio_base64", json!("AA==")),
         ("use_adapter", json!("x")),
         ("continue_final_message", json!(true)),
-        ("mirostat", json!(2)),
+        ("samplers", json!(["top_k"])),
         ("ignore_eos", json!(true)),
     ];
     for (field, value) in &cases {

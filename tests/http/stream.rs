@@ -108,6 +108,31 @@ async fn an_answer_is_at_least_as_long_as_was_asked_for() {
 }
 
 #[tokio::test]
+async fn several_answers_share_one_prompt() {
+    let server = TestServer::start();
+    let several = with(
+        server.long(10),
+        json!({"n": 3, "temperature": 1, "seed": 7, "stream": false, "stream_options": null}),
+    );
+    let whole = server.post(CHAT, &several).await.json();
+    let texts: Vec<&str> = (0..3)
+        .map(|i| {
+            let choice = &whole["choices"][i];
+            assert_eq!(choice["index"], i);
+            choice["message"]["content"].as_str().expect("a text")
+        })
+        .collect();
+    assert!(texts[0] != texts[1] && texts[1] != texts[2], "{texts:?}");
+    assert_eq!(whole["usage"]["completion_tokens"], 30);
+    let one = with(several, json!({"n": 1}));
+    let one = server.post(CHAT, &one).await.json();
+    assert_eq!(
+        whole["usage"]["prompt_tokens"],
+        one["usage"]["prompt_tokens"]
+    );
+}
+
+#[tokio::test]
 async fn a_seed_repeats_an_answer() {
     let server = TestServer::start();
     let seeded = |seed: u64| {
@@ -157,4 +182,50 @@ async fn the_second_turn_computes_only_what_is_new() {
         first.usage
     );
     assert!(cached < answer.tokens("prompt_tokens"));
+}
+
+#[tokio::test]
+async fn logprobs_have_an_entry_a_token_and_are_the_same_in_a_stream() {
+    let server = TestServer::start();
+    let asked = json!({"logprobs": true, "top_logprobs": 5, "stop": ["never said"]});
+    let body = with(server.long(24), asked);
+    let whole_body = with(
+        body.clone(),
+        json!({"stream": false, "stream_options": null}),
+    );
+    // The first one computes the prompt; from then on both find the same prefix cached.
+    server.post(CHAT, &whole_body).await;
+    let whole = server.post(CHAT, &whole_body).await.json();
+    let choice = &whole["choices"][0];
+    let entries = choice["logprobs"]["content"].as_array().expect("a list");
+    assert_eq!(whole["usage"]["completion_tokens"], entries.len());
+    let mut said = Vec::new();
+    for entry in entries {
+        let top = entry["top_logprobs"].as_array().expect("a list");
+        let sum: f64 = top
+            .iter()
+            .map(|other| other["logprob"].as_f64().expect("a number").exp())
+            .sum();
+        assert_eq!(top.len(), 5);
+        assert!(sum <= 1.001, "{sum}: {entry}");
+        let bytes = entry["bytes"].as_array().expect("bytes");
+        said.extend(
+            bytes
+                .iter()
+                .map(|byte| byte.as_u64().expect("a byte") as u8),
+        );
+    }
+    let said = String::from_utf8(said).expect("text");
+    assert_eq!(choice["message"]["content"], said);
+
+    let mut streamed = Vec::new();
+    for frame in server.chat(&body).await.rest().await {
+        let Ok(chunk) = serde_json::from_str::<Value>(&frame) else {
+            continue; // [DONE]
+        };
+        if let Some(entries) = chunk["choices"][0]["logprobs"]["content"].as_array() {
+            streamed.extend(entries.clone());
+        }
+    }
+    assert_eq!(&streamed, entries);
 }

@@ -52,6 +52,13 @@ int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_er
     });
 }
 
+int32_t rein_embeddings_seq(struct llama_context * ctx, llama_seq_id seq, float ** out, rein_error * err) {
+    return guarded(err, [&] {
+        *out = llama_get_embeddings_seq(ctx, seq);
+        return REIN_OK;
+    });
+}
+
 int32_t rein_tokenize(const struct llama_vocab * vocab, const char * text, int32_t len, llama_token * tokens,
                       int32_t capacity, bool add_special, bool parse_special, int32_t * n_out, rein_error * err) {
     return guarded(err, [&] {

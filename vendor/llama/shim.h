@@ -36,6 +36,9 @@ int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch
 // Waits for the device and gives the logits of output row `i`, or NULL in *out where there is none.
 int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_error * err);
 
+// Waits for the device and gives the pooled output of sequence `seq` of the last decode, or NULL in *out.
+int32_t rein_embeddings_seq(struct llama_context * ctx, llama_seq_id seq, float ** out, rein_error * err);
+
 // *n_out: tokens written, or minus the number there is room needed for.
 int32_t rein_tokenize(const struct llama_vocab * vocab, const char * text, int32_t len, llama_token * tokens,
                       int32_t capacity, bool add_special, bool parse_special, int32_t * n_out, rein_error * err);

@@ -14,6 +14,9 @@ use crate::stop::RunIds;
 /// The longest `cancel_id` or `session_id`, in bytes.
 pub const MAX_ID_BYTES: usize = 512;
 
+/// The most answers to one request. Each is a run of its own, which may have to wait for a sequence.
+pub const MAX_CHOICES: i128 = 16;
+
 /// The largest `chat_template_kwargs`, in bytes of JSON.
 pub const MAX_KWARGS_BYTES: usize = 16 * 1024;
 
@@ -61,6 +64,8 @@ pub struct ChatRequest {
     pub stream: bool,
     /// `stream_options.include_usage`, where it was sent.
     pub include_usage: Option<bool>,
+    /// Answers to the same prompt, 1..=[`MAX_CHOICES`].
+    pub choices: usize,
     /// The model that was named; `default` where none was.
     pub model: String,
     /// `cancel_id` and `session_id`; the server adds the id of the answer.
@@ -79,8 +84,7 @@ impl ChatRequest {
     /// Validates a request body. Every error is a 400 that names the field.
     pub fn parse(body: &Value) -> Result<Self, ApiError> {
         let request = Fields::root(body)?;
-        request.integer("n", 1..=128)?;
-        request.integer("top_logprobs", 0..=20)?;
+        let choices = request.integer("n", 1..=MAX_CHOICES)?;
         check_tool_settings(&request)?;
         unsupported::refuse(&request)?;
 
@@ -96,6 +100,7 @@ impl ChatRequest {
         Ok(Self {
             stream: request.boolean("stream")?.unwrap_or(false),
             include_usage,
+            choices: choices.map_or(1, |choices| choices as usize),
             model: request.string("model")?.unwrap_or("default").to_owned(),
             ids: RunIds {
                 cancel_id: request.id("cancel_id", MAX_ID_BYTES)?,

@@ -5,7 +5,7 @@ use super::*;
 use crate::chat::ChatMessage;
 use crate::generation::{MAX_STOP_BYTES, MAX_STOP_STRINGS};
 use crate::llama::Token;
-use crate::sampling::SamplingParams;
+use crate::sampling::{Mirostat, MirostatVersion, SamplingParams};
 
 /// A good request with one field set.
 fn with(field: &str, value: Value) -> Value {
@@ -76,14 +76,30 @@ fn numbers_are_held_to_their_ranges() {
         ("presence_penalty", 0.0, 2.0, -0.1, 2.1),
         ("frequency_penalty", -2.0, 2.0, -2.1, 2.1),
         ("repetition_penalty", 1.0, 2.0, 0.9, 2.1),
+        ("repeat_penalty", 1.0, 2.0, 0.9, 2.1),
+        ("repeat_last_n", -1.0, 1e9, -2.0, 1e10),
         ("top_k", -1.0, 100.0, -2.0, 101.0),
+        ("typical_p", 0.0, 1.0, -0.1, 1.1),
+        ("typ_p", 0.0, 1.0, -0.1, 1.1),
+        ("top_n_sigma", -1.0, 100.0, -1.1, 100.5),
+        ("xtc_probability", 0.0, 1.0, -0.1, 1.1),
+        ("xtc_threshold", 0.0, 1.0, -0.1, 1.1),
+        ("dynatemp_range", 0.0, 2.0, -0.1, 2.1),
+        ("dynatemp_exponent", 0.0, 10.0, -0.1, 10.1),
+        ("dry_multiplier", 0.0, 100.0, -0.1, 1e300),
+        ("dry_base", 1.0, 100.0, 0.9, 101.0),
+        ("dry_allowed_length", 0.0, 1e9, -1.0, 1e10),
+        ("dry_penalty_last_n", -1.0, 1e9, -2.0, 1e10),
+        ("mirostat", 0.0, 2.0, -1.0, 3.0),
+        ("mirostat_tau", 0.0, 100.0, -0.1, 101.0),
+        ("mirostat_eta", 0.0, 1.0, -0.1, 1.1),
         ("max_tokens", 1.0, 1e18, 0.0, -1.0),
         ("max_completion_tokens", 1.0, 1e18, 0.0, -1.0),
         ("min_tokens", 0.0, 4e9, -1.0, 5e9),
         ("seed", -1.0, 1e18, -2.0, 1e30),
         ("max_tool_calls_per_message", 0.0, 9999.0, -1.0, -2.0),
         ("tool_call_timeout", 1.0, 9999.0, 0.0, -1.0),
-        ("n", 1.0, 1.0, 0.0, 129.0),
+        ("n", 1.0, 16.0, 0.0, 17.0),
         ("top_logprobs", 0.0, 0.0, -1.0, 21.0),
     ];
     for (field, low, high, below, above) in ranges {
@@ -97,7 +113,7 @@ fn numbers_are_held_to_their_ranges() {
             refused(field, value, "invalid_type");
         }
     }
-    for field in ["top_k", "max_tokens", "seed"] {
+    for field in ["top_k", "max_tokens", "seed", "repeat_last_n", "mirostat"] {
         refused(field, json!(1.5), "invalid_type");
     }
 }
@@ -108,6 +124,142 @@ fn the_least_of_an_answer_is_a_number_or_all_of_it() {
     assert_eq!(good("ignore_eos", json!(false)).generate.min_tokens, 0);
     let all = good("ignore_eos", json!(true)).generate.min_tokens;
     assert_eq!(all, usize::MAX);
+}
+
+#[test]
+fn every_sampler_has_its_fields() {
+    let check = |fields: Value, set: fn(&mut SamplingParams)| {
+        let mut body = with("model", Value::Null);
+        for (name, value) in fields.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let request = ChatRequest::parse(&body).expect("good");
+        let mut expected = SamplingParams::default();
+        set(&mut expected);
+        assert_eq!(request.generate.sampling, expected, "{fields}");
+        assert_ne!(
+            expected,
+            SamplingParams::default(),
+            "{fields} says something"
+        );
+    };
+    check(json!({"typical_p": 0.5}), |p| p.typical_p = 0.5);
+    check(json!({"typ_p": 0.5}), |p| p.typical_p = 0.5);
+    check(json!({"typ_p": 0.4, "typical_p": 0.5}), |p| {
+        p.typical_p = 0.5
+    });
+    check(json!({"top_n_sigma": 1.5}), |p| p.top_n_sigma = 1.5);
+    check(json!({"xtc_probability": 0.5, "xtc_threshold": 0.2}), |p| {
+        (p.xtc.probability, p.xtc.threshold) = (0.5, 0.2);
+    });
+    check(
+        json!({"dynatemp_range": 0.25, "dynatemp_exponent": 2}),
+        |p| {
+            let dynamic = &mut p.dynamic_temperature;
+            (dynamic.range, dynamic.exponent) = (0.25, 2.0);
+        },
+    );
+    check(
+        json!({
+            "dry_multiplier": 0.8, "dry_base": 2, "dry_allowed_length": 3, "dry_penalty_last_n": 128,
+            "dry_sequence_breakers": ["\n", "."],
+        }),
+        |p| {
+            (p.dry.multiplier, p.dry.base) = (0.8, 2.0);
+            (p.dry.allowed_length, p.dry.last_n) = (3, 128);
+            p.dry.sequence_breakers = vec!["\n".into(), ".".into()];
+        },
+    );
+    check(json!({"dry_penalty_last_n": -1}), |p| {
+        p.dry.last_n = usize::MAX
+    });
+    check(json!({"dry_sequence_breakers": []}), |p| {
+        p.dry.sequence_breakers.clear()
+    });
+    check(json!({"mirostat": 1}), |p| {
+        p.mirostat = Some(Mirostat {
+            version: MirostatVersion::V1,
+            target: 5.0,
+            learning_rate: 0.1,
+        });
+    });
+    check(
+        json!({"mirostat": 2, "mirostat_tau": 3, "mirostat_eta": 0.5}),
+        |p| {
+            p.mirostat = Some(Mirostat {
+                version: MirostatVersion::V2,
+                target: 3.0,
+                learning_rate: 0.5,
+            });
+        },
+    );
+    check(json!({"repeat_penalty": 1.5}), |p| {
+        p.repetition_penalty = 1.5
+    });
+    check(
+        json!({"repeat_penalty": 1.2, "repetition_penalty": 1.5}),
+        |p| p.repetition_penalty = 1.5,
+    );
+    check(json!({"repeat_last_n": 0}), |p| p.penalty_last_n = 0);
+    check(json!({"repeat_last_n": -1}), |p| {
+        p.penalty_last_n = usize::MAX
+    });
+}
+
+#[test]
+fn top_logprobs_need_logprobs() {
+    let check = |fields: Value, expected: Option<u8>| {
+        let mut body = with("model", Value::Null);
+        for (name, value) in fields.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let request = ChatRequest::parse(&body).expect("good");
+        assert_eq!(request.generate.sampling.logprobs, expected, "{fields}");
+    };
+    check(json!({"logprobs": true}), Some(0));
+    check(json!({"logprobs": true, "top_logprobs": 20}), Some(20));
+    check(json!({"logprobs": false, "top_logprobs": 0}), None);
+    check(json!({"logprobs": null, "top_logprobs": null}), None);
+    refused("top_logprobs", json!(5), "invalid_value");
+    refused("logprobs", json!(5), "invalid_type");
+}
+
+#[test]
+fn settings_of_a_sampler_that_is_off_change_nothing() {
+    for (field, value) in [
+        ("mirostat_tau", json!(3)),
+        ("mirostat_eta", json!(0.5)),
+        ("mirostat", json!(0)),
+    ] {
+        assert_eq!(
+            good(field, value).generate.sampling,
+            SamplingParams::default()
+        );
+    }
+}
+
+#[test]
+fn dry_sequence_breakers_are_a_capped_list_of_short_texts() {
+    let field = "dry_sequence_breakers";
+    good(field, json!(vec!["x"; sampling::MAX_DRY_BREAKERS]));
+    good(field, json!(["x".repeat(sampling::MAX_DRY_BREAKER_BYTES)]));
+    let too_many = json!(vec!["x"; sampling::MAX_DRY_BREAKERS + 1]);
+    refused(field, too_many, "invalid_value");
+    let too_long = json!(["x", "x".repeat(sampling::MAX_DRY_BREAKER_BYTES + 1)]);
+    refused_at(field, too_long, "invalid_value", "dry_sequence_breakers[1]");
+    refused_at(
+        field,
+        json!([""]),
+        "invalid_value",
+        "dry_sequence_breakers[0]",
+    );
+    refused_at(
+        field,
+        json!([1]),
+        "invalid_type",
+        "dry_sequence_breakers[0]",
+    );
+    refused(field, json!("\n"), "invalid_type");
 }
 
 #[test]
@@ -322,8 +474,7 @@ fn known_fields_that_are_not_there_yet_are_named_and_unknown_ones_accepted() {
         json!([{"type": "function", "function": {"name": "f"}}]),
         "unsupported_parameter",
     );
-    refused("n", json!(2), "unsupported_parameter");
-    refused("top_logprobs", json!(5), "unsupported_parameter");
+    refused("n_probs", json!(5), "unsupported_parameter");
     refused("use_adapter", json!(true), "unsupported_parameter");
     for field in ["user", "metadata", "store", "service_tier", "made_up"] {
         good(field, json!({"any": ["thing"]}));
@@ -401,6 +552,11 @@ fn any_field() -> impl Strategy<Value = &'static str> {
         "enabled_tools",
         "modalities",
         "mirostat",
+        "mirostat_tau",
+        "typical_p",
+        "repeat_last_n",
+        "dry_multiplier",
+        "dry_sequence_breakers",
     ])
 }
 

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::head::CompletionHead;
-use super::usage::{progress_json, timings_json, usage_json};
+use super::logprobs::logprobs_json;
+use super::usage::{Total, progress_json, timings_json, usage_json};
 use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
-use crate::generation::{Delta, PromptProgress, Summary};
+use crate::generation::{Choice, Delta, PromptProgress, Summary, TokenLogprob};
 
 /// Writes the frames of one streamed answer.
 ///
@@ -19,19 +20,32 @@ pub struct ChatStreamEncoder {
     surface: Surface,
     include_usage: bool,
     ended: bool,
+    /// Answers that are still going on.
+    open: usize,
+    choices: usize,
+    total: Total,
     /// `data: {"id":…,"model":…` up to where the chunks begin to differ.
     prefix: Vec<u8>,
 }
 
-/// Between [`ChatStreamEncoder::prefix`] and the text of a content chunk.
-const BEFORE_TEXT: &[u8] = br#","choices":[{"index":0,"delta":{"content":"#;
+/// Between [`ChatStreamEncoder::prefix`] and the number of the answer, and from there to the text of a chunk.
+const BEFORE_INDEX: &[u8] = br#","choices":[{"index":"#;
+const BEFORE_TEXT: &[u8] = br#","delta":{"content":"#;
+/// Between the text and the log-probabilities, where they are wanted.
+const BEFORE_LOGPROBS: &[u8] = br#"},"logprobs":"#;
+const AFTER_LOGPROBS: &[u8] = b"}]}\n\n";
 const AFTER_TEXT: &[u8] = b"}}]}\n\n";
 
 impl ChatStreamEncoder {
-    /// An encoder for one answer. `include_usage` is what the request said; where it said nothing, usage is
+    /// An encoder for so many answers to one request. `include_usage` is what the request said; where it said nothing, usage is
     /// sent under `/api` and not under `/v1`.
     #[must_use]
-    pub fn new(head: &CompletionHead, include_usage: Option<bool>, surface: Surface) -> Self {
+    pub fn new(
+        head: &CompletionHead,
+        choices: usize,
+        include_usage: Option<bool>,
+        surface: Surface,
+    ) -> Self {
         let mut prefix = b"data: {\"id\":".to_vec();
         sse::push_escaped(&mut prefix, &head.id);
         prefix.extend_from_slice(b",\"object\":\"chat.completion.chunk\",\"created\":");
@@ -42,29 +56,33 @@ impl ChatStreamEncoder {
             surface,
             include_usage: include_usage.unwrap_or(surface == Surface::Studio),
             ended: false,
+            open: choices,
+            choices,
+            total: Total::default(),
             prefix,
         }
     }
 
-    /// The first chunk. It is sent before anything is computed, so that the client has the answer's id.
+    /// The first chunk of each answer. It is sent before anything is computed, so that the client has the answer's id.
     #[must_use]
     pub fn start(&self) -> Bytes {
         let mut out = Vec::new();
-        self.push_chunk(
-            &mut out,
-            br#","choices":[{"index":0,"delta":{"role":"assistant"}}]"#,
-        );
+        for index in 0..self.choices {
+            let first =
+                format!(r#","choices":[{{"index":{index},"delta":{{"role":"assistant"}}}}]"#);
+            self.push_chunk(&mut out, first.as_bytes());
+        }
         out.into()
     }
 
-    /// The frames of one delta: one for text, all that is left at the end.
+    /// The frames of one delta of an answer: one for text, all that is left at the end.
     #[must_use]
-    pub fn delta(&mut self, delta: &Delta) -> Bytes {
+    pub fn delta(&mut self, choice: usize, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
-            Delta::Progress(progress) => self.progress(progress),
-            Delta::Text { text, .. } => self.text(text),
-            Delta::Done(summary) => self.done(summary),
+            Delta::Progress(progress) => self.progress(choice, progress),
+            Delta::Text { text, logprobs, .. } => self.text(choice, text, logprobs),
+            Delta::Done(summary) => self.done(choice, summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
         }
     }
@@ -89,33 +107,47 @@ impl ChatStreamEncoder {
     }
 
     /// Runs once a token, so it copies prepared bytes instead of building a tree.
-    fn text(&self, text: &str) -> Bytes {
-        let fixed = self.prefix.len() + BEFORE_TEXT.len() + AFTER_TEXT.len();
+    fn text(&self, choice: usize, text: &str, logprobs: &[TokenLogprob]) -> Bytes {
+        let fixed = self.prefix.len() + BEFORE_INDEX.len() + BEFORE_TEXT.len() + AFTER_TEXT.len();
         let mut out = Vec::with_capacity(fixed + text.len() + 16);
         out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(BEFORE_INDEX);
+        push_number(&mut out, choice);
         out.extend_from_slice(BEFORE_TEXT);
         sse::push_escaped(&mut out, text);
-        out.extend_from_slice(AFTER_TEXT);
+        if logprobs.is_empty() {
+            out.extend_from_slice(AFTER_TEXT);
+        } else {
+            out.extend_from_slice(BEFORE_LOGPROBS);
+            out.extend_from_slice(logprobs_json(logprobs).to_string().as_bytes());
+            out.extend_from_slice(AFTER_LOGPROBS);
+        }
         out.into()
     }
 
     /// llama-server's frame: nothing new of the answer, and how far the prompt is.
-    fn progress(&self, progress: &PromptProgress) -> Bytes {
+    fn progress(&self, choice: usize, progress: &PromptProgress) -> Bytes {
         let mut out = Vec::new();
-        let choices = r#""choices":[{"index":0,"delta":{}}]"#;
+        let choices = format!(r#""choices":[{{"index":{choice},"delta":{{}}}}]"#);
         let progress = progress_json(progress);
         let rest = format!(r#",{choices},"prompt_progress":{progress}"#);
         self.push_chunk(&mut out, rest.as_bytes());
         out.into()
     }
 
-    fn done(&mut self, summary: &Summary) -> Bytes {
-        self.ended = true;
+    fn done(&mut self, choice: usize, summary: &Summary) -> Bytes {
+        self.total.add(summary);
+        self.open = self.open.saturating_sub(1);
+        self.ended = self.open == 0;
         let mut out = Vec::new();
         let reason = summary.reason.as_openai();
-        let last = format!(r#","choices":[{{"index":0,"delta":{{}},"finish_reason":"{reason}"}}]"#);
+        let last =
+            format!(r#","choices":[{{"index":{choice},"delta":{{}},"finish_reason":"{reason}"}}]"#);
         self.push_chunk(&mut out, last.as_bytes());
-        if self.include_usage {
+        if !self.ended {
+            return out.into();
+        }
+        if let Some(summary) = self.total.summary().filter(|_| self.include_usage) {
             let usage = usage_json(&summary.usage);
             let timings = timings_json(summary);
             let rest = format!(r#","choices":[],"usage":{usage},"timings":{timings}"#);
@@ -132,22 +164,47 @@ impl ChatStreamEncoder {
     }
 }
 
-/// The answer in one piece, for `stream: false`.
+/// A number without a call to the formatter: nearly always one digit.
+fn push_number(out: &mut Vec<u8>, number: usize) {
+    match u8::try_from(number) {
+        Ok(digit @ 0..=9) => out.push(b'0' + digit),
+        _ => out.extend_from_slice(number.to_string().as_bytes()),
+    }
+}
+
+/// The answers in one piece, for `stream: false`. What was not finished (it cannot happen while the engine lives)
+/// counts as stopped.
 #[must_use]
-pub fn chat_response(head: &CompletionHead, text: &str, summary: &Summary) -> Value {
-    json!({
+pub fn chat_response(head: &CompletionHead, choices: &[Choice], with_logprobs: bool) -> Value {
+    let shown = choices.iter().enumerate().map(|(index, choice)| {
+        let summary = choice.summary.as_ref();
+        let mut shown = json!({
+            "index": index,
+            "message": {"role": "assistant", "content": choice.text},
+            "finish_reason": summary.map_or("stop", |summary| summary.reason.as_openai()),
+        });
+        if with_logprobs {
+            shown["logprobs"] = logprobs_json(&choice.logprobs);
+        }
+        shown
+    });
+    let mut response = json!({
         "id": head.id,
         "object": "chat.completion",
         "created": head.created,
         "model": head.model,
-        "choices": [{
-            "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": summary.reason.as_openai(),
-        }],
-        "usage": usage_json(&summary.usage),
-        "timings": timings_json(summary),
-    })
+        "choices": shown.collect::<Vec<_>>(),
+    });
+    let mut total = Total::default();
+    choices
+        .iter()
+        .filter_map(|choice| choice.summary.as_ref())
+        .for_each(|summary| total.add(summary));
+    if let Some(summary) = total.summary() {
+        response["usage"] = usage_json(&summary.usage);
+        response["timings"] = timings_json(summary);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::generation::{FinishReason, PromptProgress, Timings, Usage};
+use crate::generation::{FinishReason, PromptProgress, ScoredToken, Timings, Usage};
 use crate::llama::Token;
 use crate::stop::StopCause;
 
@@ -17,6 +17,7 @@ fn text(text: &str) -> Delta {
     Delta::Text {
         text: text.into(),
         tokens: vec![Token(1)],
+        logprobs: Vec::new(),
     }
 }
 
@@ -45,13 +46,13 @@ fn done(reason: FinishReason, completion_tokens: u32) -> Delta {
 
 /// All frames of a stream, with the part that every chunk repeats shortened.
 fn frames(include_usage: Option<bool>, surface: Surface, deltas: &[Delta]) -> String {
-    let mut encoder = ChatStreamEncoder::new(&head(), include_usage, surface);
+    let mut encoder = ChatStreamEncoder::new(&head(), 1, include_usage, surface);
     let mut bytes = encoder.start().to_vec();
     for delta in deltas {
-        bytes.extend_from_slice(&encoder.delta(delta));
+        bytes.extend_from_slice(&encoder.delta(0, delta));
     }
     assert!(encoder.is_ended());
-    assert!(encoder.delta(&text("late")).is_empty());
+    assert!(encoder.delta(0, &text("late")).is_empty());
     let stream = String::from_utf8(bytes).expect("UTF-8");
     let repeated = concat!(
         r#"{"id":"chatcmpl-0123456789ab","object":"chat.completion.chunk","created":1700000000,"#,
@@ -207,15 +208,55 @@ fn text_is_escaped_and_stays_on_one_line() {
 
 #[test]
 fn an_ended_stream_writes_nothing_more() {
-    let mut encoder = ChatStreamEncoder::new(&head(), None, Surface::OpenAi);
+    let mut encoder = ChatStreamEncoder::new(&head(), 1, None, Surface::OpenAi);
     assert!(!encoder.fail(&ApiError::internal("gone")).is_empty());
     assert!(encoder.fail(&ApiError::internal("gone")).is_empty());
-    assert!(encoder.delta(&done(FinishReason::Length, 1)).is_empty());
+    assert!(encoder.delta(0, &done(FinishReason::Length, 1)).is_empty());
+}
+
+#[test]
+fn several_answers_are_told_apart_by_number_and_counted_together() {
+    let mut encoder = ChatStreamEncoder::new(&head(), 2, Some(true), Surface::OpenAi);
+    let start = String::from_utf8(encoder.start().to_vec()).expect("UTF-8");
+    assert_eq!(start.matches(r#""role":"assistant""#).count(), 2);
+    let mut frames = |choice, delta: &Delta| {
+        let bytes = encoder.delta(choice, delta);
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    };
+    assert!(frames(1, &text("b")).contains(r#"{"index":1,"delta":{"content":"b"}}"#));
+    assert!(frames(0, &text("a")).contains(r#"{"index":0,"delta":{"content":"a"}}"#));
+    let first = frames(1, &done(FinishReason::Length, 3));
+    assert!(first.contains(r#"{"index":1,"delta":{},"finish_reason":"length"}"#));
+    assert!(!first.contains("[DONE]") && !first.contains("usage"));
+    let last = frames(0, &done(FinishReason::EndOfTurn, 4));
+    assert!(
+        last.contains(r#""prompt_tokens":12,"completion_tokens":7"#),
+        "{last}"
+    );
+    assert!(last.ends_with("data: [DONE]\n\n"));
+
+    let answers = [
+        whole("a", FinishReason::EndOfTurn, 4),
+        whole("b", FinishReason::Length, 3),
+    ];
+    let response = chat_response(&head(), &answers, false);
+    assert_eq!(response["choices"][1]["message"]["content"], "b");
+    assert_eq!(response["choices"][1]["index"], 1);
+    assert_eq!(response["usage"]["total_tokens"], 19);
+}
+
+fn whole(text: &str, reason: FinishReason, completion_tokens: u32) -> Choice {
+    Choice {
+        text: text.into(),
+        summary: Some(summary(reason, completion_tokens)),
+        ..Choice::default()
+    }
 }
 
 #[test]
 fn the_answer_in_one_piece_has_real_usage_and_reason() {
-    let response = chat_response(&head(), "Hello.", &summary(FinishReason::Length, 2));
+    let answer = whole("Hello.", FinishReason::Length, 2);
+    let response = chat_response(&head(), &[answer], false);
     insta::assert_json_snapshot!(response, @r#"
     {
       "id": "chatcmpl-0123456789ab",
@@ -253,4 +294,38 @@ fn the_answer_in_one_piece_has_real_usage_and_reason() {
       }
     }
     "#);
+}
+
+#[test]
+fn logprobs_stand_beside_the_text_and_only_where_they_are_wanted() {
+    let scored = |text: &str, logprob| ScoredToken {
+        token: Token(1),
+        bytes: text.into(),
+        logprob,
+    };
+    let logprobs = vec![TokenLogprob {
+        drawn: scored("Hi", -0.5),
+        top: vec![scored("Ho", -0.25)],
+    }];
+    let delta = Delta::Text {
+        text: "Hi".into(),
+        tokens: vec![Token(1)],
+        logprobs: logprobs.clone(),
+    };
+    let deltas = [delta, text("!"), done(FinishReason::EndOfTurn, 2)];
+    let stream = frames(None, Surface::OpenAi, &deltas);
+    let chunk = r#"data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hi"},"logprobs":{"content":[{"token":"Hi","logprob":-0.5,"bytes":[72,105],"#;
+    assert!(stream.contains(chunk), "{stream}");
+    assert_eq!(stream.matches("logprobs\":{").count(), 1, "{stream}");
+
+    let answer = Choice {
+        logprobs,
+        ..whole("Hi!", FinishReason::EndOfTurn, 2)
+    };
+    let whole = chat_response(&head(), &[answer], true);
+    let entry = &whole["choices"][0]["logprobs"]["content"][0];
+    assert_eq!(
+        (&entry["token"], &entry["top_logprobs"][0]["token"]),
+        (&json!("Hi"), &json!("Ho"))
+    );
 }

@@ -3,6 +3,7 @@
 mod chat_request;
 mod chat_stream;
 mod head;
+mod logprobs;
 mod messages;
 pub mod models;
 mod sampling;
@@ -12,6 +13,7 @@ mod usage;
 pub use chat_request::{ChatRequest, MAX_ID_BYTES, MAX_KWARGS_BYTES, ReasoningEffort};
 pub use chat_stream::{ChatStreamEncoder, chat_response};
 pub use head::{CompletionHead, completion_id};
+pub use logprobs::logprobs_json;
 pub use messages::parse_messages;
-pub use sampling::MAX_LOGIT_BIAS;
-pub use usage::{timings_json, usage_json};
+pub use sampling::{MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_LOGIT_BIAS};
+pub use usage::{Total, timings_json, usage_json};

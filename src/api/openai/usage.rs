@@ -17,6 +17,35 @@ pub fn usage_json(usage: &Usage) -> Value {
     })
 }
 
+/// What the answers to one request took together: the prompt counts once, and so do the timings, which are those
+/// of the first that ended.
+#[derive(Debug, Clone, Default)]
+pub struct Total {
+    summary: Option<Summary>,
+}
+
+impl Total {
+    /// Adds an answer.
+    pub fn add(&mut self, summary: &Summary) {
+        match &mut self.summary {
+            None => self.summary = Some(summary.clone()),
+            Some(total) => {
+                let added = summary.usage.completion_tokens;
+                let tokens = &mut total.usage.completion_tokens;
+                *tokens = tokens.saturating_add(added);
+                let cached = &mut total.usage.cached_tokens;
+                *cached = (*cached).min(summary.usage.cached_tokens);
+            }
+        }
+    }
+
+    /// All that was added; `None` where nothing was.
+    #[must_use]
+    pub fn summary(&self) -> Option<&Summary> {
+        self.summary.as_ref()
+    }
+}
+
 /// Durations under llama.cpp's names, which also fixes what they mean: `prompt_*` covers what was
 /// computed, `predicted_*` all tokens drawn over the time from the first to the last. A rate without
 /// a measurable duration is 0.

@@ -112,6 +112,12 @@ impl LegacyStreamEncoder {
         Self::default()
     }
 
+    /// True once `[DONE]` was written.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The frames of one delta. After the end there are none.
     #[must_use]
     pub fn delta(&mut self, delta: &Delta) -> Bytes {

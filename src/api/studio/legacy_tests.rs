@@ -98,6 +98,7 @@ fn text(text: &str) -> Delta {
     Delta::Text {
         text: text.into(),
         tokens: Vec::new(),
+        logprobs: Vec::new(),
     }
 }
 

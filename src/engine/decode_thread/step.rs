@@ -154,10 +154,7 @@ impl DecodeThread {
 
     /// Draws the token that follows a row, for the caller to [`Self::emit`].
     pub(super) fn draw(&mut self, index: usize, row: usize) -> Result<Token, DrawError> {
-        let run = &mut self.active[index];
-        let token = run.sampler.draw(self.context.logits(row)?, None)?.token;
-        run.sampler.accept(token);
-        Ok(token)
+        Ok(self.active[index].draw(self.context.logits(row)?)?)
     }
 
     /// Adds a drawn token to its run's answer. Returns why the run is over, if it is.

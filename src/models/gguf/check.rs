@@ -17,15 +17,23 @@ const MAX_HEADS: u64 = 1 << 16;
 
 /// Architectures whose graph asserts that keys and values of a head are equally long.
 const EQUAL_KEY_AND_VALUE: &[&str] = &[
+    "bert",
     "cohere2",
     "command-r",
     "ernie4_5",
+    "eurobert",
     "glm4",
     "gpt2",
     "gptneox",
     "granite",
     "granitemoe",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "modern-bert",
     "nemotron",
+    "neo-bert",
+    "nomic-bert",
+    "nomic-bert-moe",
     "phi2",
     "phi3",
     "stablelm",
