@@ -19,6 +19,8 @@ const LIMITS: Limits = Limits {
 
 /// How far the planner may stretch a step where that reads much faster (`planner::STRETCH`).
 const STRETCH: f64 = 1.7;
+/// How much longer a step may be than its rows (`planner::PROMPTS_SHARE`).
+const PROMPTS_SHARE: f64 = 2.0;
 /// How many tokens a waiting prompt gains on others with each step (`planner::AGEING_TOKENS`).
 const AGEING: usize = 64;
 
@@ -58,11 +60,15 @@ fn check_step(step: &Step) {
         );
     }
     let prompts = step.views.iter().any(|(_, view)| !decoding(view.remaining));
-    assert_eq!(step.plan.chunk.is_some(), prompts, "work is left undone");
-    if let (false, Some(chunk)) = (step.plan.rows.is_empty(), step.plan.chunk) {
+    assert_eq!(!step.plan.chunks.is_empty(), prompts, "work is left undone");
+    if let (false, [first, others @ ..]) = (step.plan.rows.is_empty(), &step.plan.chunks[..]) {
+        let limit = LIMITS.max_step.mul_f64(STRETCH);
+        let limit = limit.max(step.rows.mul_f64(PROMPTS_SHARE));
+        let is_least = first.tokens <= MIN_CHUNK && others.is_empty();
         assert!(
-            chunk.tokens <= MIN_CHUNK || step.expected <= LIMITS.max_step.mul_f64(STRETCH),
-            "{chunk:?} is expected to take {:?}",
+            is_least || step.expected <= limit,
+            "{:?} is expected to take {:?}",
+            step.plan,
             step.expected
         );
     }

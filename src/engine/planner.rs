@@ -1,7 +1,7 @@
 //! [`plan`]: which rows the next step computes. A pure function of the runs and the cost model.
 //!
-//! A step is one decode of all runs that need a single token, then at most one prompt chunk of one run,
-//! in a decode of its own. Keeping them apart costs nothing where sequences have cells of their own
+//! A step is one decode of all runs that need a single token, then prompt chunks, each of one run and in a decode
+//! of its own. Keeping them apart costs nothing where sequences have cells of their own
 //! (llama.cpp would split a mixed batch anyway), and it means that aborting a prompt chunk
 //! never undoes a neighbour's row.
 
@@ -41,15 +41,15 @@ pub struct Plan {
     pub rows: Vec<usize>,
     /// Runs that compute one token each, in decodes of their own.
     pub alone: Vec<usize>,
-    /// A run that computes a piece of its prompt, in a decode of its own.
-    pub chunk: Option<Chunk>,
+    /// Runs that compute a piece of their prompts, in decodes of their own, in this order.
+    pub chunks: Vec<Chunk>,
 }
 
 impl Plan {
     /// True where nothing is to be computed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.alone.is_empty() && self.chunk.is_none()
+        self.rows.is_empty() && self.alone.is_empty() && self.chunks.is_empty()
     }
 }
 
@@ -72,6 +72,10 @@ const STRETCH: f64 = 1.7;
 /// How many times as many prompt tokens a second a stretched step must read.
 const WORTH: f64 = 1.1;
 
+/// Where the step's decodes take long, prompts get as much time as they do: else the box would leave prompts next to
+/// nothing while many decode, and everybody would wait for everybody's first token.
+const PROMPTS_SHARE: f64 = 2.0;
+
 /// A waiting prompt overtakes one with this many fewer remaining tokens for each step it has waited.
 const AGEING_TOKENS: usize = 64;
 
@@ -88,17 +92,23 @@ pub fn plan(runs: &[RunView], cost: &CostModel, limits: Limits) -> Plan {
     let (rows, alone) = (decoding(false), decoding(true));
     let decodes = (!rows.is_empty() || !alone.is_empty())
         .then(|| cost.rows(rows.len()) + cost.rows(1) * alone.len() as u32);
-    let chunk = ready()
-        .filter(|(_, run)| run.remaining > 1)
-        .min_by_key(|(index, run)| (effective_remaining(run), *index))
-        .map(|(index, run)| Chunk {
-            run: index,
-            tokens: match run.to_grid {
-                Some(to_grid) => run.remaining.min(to_grid),
-                None => chunk_tokens(run.remaining, decodes, cost, limits).min(run.pause_after),
-            },
-        });
-    Plan { rows, alone, chunk }
+    let mut prompts: Vec<(usize, &RunView)> =
+        ready().filter(|(_, run)| run.remaining > 1).collect();
+    prompts.sort_by_key(|(index, run)| (effective_remaining(run), *index));
+    let chunks = match decodes {
+        // Nobody is kept waiting, and the first token of the next answer should not be either.
+        None => prompts
+            .first()
+            .map(|first| whole_chunk(*first, limits))
+            .into_iter()
+            .collect(),
+        Some(decodes) => boxed_chunks(&prompts, decodes, cost, limits),
+    };
+    Plan {
+        rows,
+        alone,
+        chunks,
+    }
 }
 
 /// Shortest remaining first, with ageing so that nobody starves.
@@ -106,31 +116,80 @@ fn effective_remaining(run: &RunView) -> i64 {
     run.remaining as i64 - i64::from(run.idle_steps) * AGEING_TOKENS as i64
 }
 
-/// `decodes`: what the step's decodes take, where somebody decodes.
-fn chunk_tokens(
-    remaining: usize,
-    decodes: Option<Duration>,
+/// The most of a prompt that may be computed at once.
+fn most_of(run: &RunView, limits: Limits) -> usize {
+    run.remaining.min(limits.max_chunk).min(run.pause_after)
+}
+
+fn whole_chunk((index, run): (usize, &RunView), limits: Limits) -> Chunk {
+    Chunk {
+        run: index,
+        tokens: match run.to_grid {
+            Some(to_grid) => run.remaining.min(to_grid),
+            None => most_of(run, limits),
+        },
+    }
+}
+
+/// Chunks beside decoding runs. The first prompt advances in every step; others follow while the box has room.
+fn boxed_chunks(
+    prompts: &[(usize, &RunView)],
+    decodes: Duration,
     cost: &CostModel,
     limits: Limits,
-) -> usize {
-    let most = remaining.min(limits.max_chunk);
-    let Some(decodes) = decodes else {
-        return most;
-    };
+) -> Vec<Chunk> {
+    let limit = limits.max_step.max(decodes.mul_f64(PROMPTS_SHARE));
+    let mut spent = decodes;
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for &(index, run) in prompts {
+        let chunk = match run.to_grid {
+            Some(_) => whole_chunk((index, run), limits),
+            None => {
+                let size = if chunks.is_empty() {
+                    first_size(decodes, cost, limits)
+                } else {
+                    fitting_size(limit.saturating_sub(spent), cost)
+                };
+                Chunk {
+                    run: index,
+                    tokens: size.min(most_of(run, limits)),
+                }
+            }
+        };
+        let next = spent + cost.chunk(chunk.tokens);
+        if !chunks.is_empty() && (chunk.tokens == 0 || next > limit) {
+            break;
+        }
+        spent = next;
+        chunks.push(chunk);
+    }
+    chunks
+}
+
+/// The size of a step's first chunk, in tokens.
+fn first_size(decodes: Duration, cost: &CostModel, limits: Limits) -> usize {
     let step = |size: usize| decodes + cost.chunk(size);
     let rate = |size: usize| size as f64 / step(size).as_secs_f64();
     let best_within = |limit: Duration| {
         let fitting = CHUNK_SIZES.into_iter().filter(|&size| step(size) <= limit);
         fitting.max_by(|&a, &b| rate(a).total_cmp(&rate(b)))
     };
-    let in_box = best_within(limits.max_step);
-    let stretched = best_within(limits.max_step.mul_f64(STRETCH));
-    let size = match (in_box, stretched) {
+    let share = decodes.mul_f64(PROMPTS_SHARE);
+    let in_box = best_within(limits.max_step.max(share));
+    let stretched = best_within(limits.max_step.mul_f64(STRETCH).max(share));
+    match (in_box, stretched) {
         (Some(small), Some(large)) if rate(large) < WORTH * rate(small) => small,
         (_, Some(large)) => large,
         (small, None) => small.unwrap_or(MIN_CHUNK),
-    };
-    size.min(most)
+    }
+}
+
+/// The largest size that takes no longer than that; 0 where none does.
+fn fitting_size(room: Duration, cost: &CostModel) -> usize {
+    let fitting = CHUNK_SIZES
+        .into_iter()
+        .filter(|&size| cost.chunk(size) <= room);
+    fitting.max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -172,12 +231,13 @@ mod tests {
 
     fn check(runs: &[RunView], rows: &[usize], chunk: Option<(usize, usize)>) {
         let chunk = chunk.map(|(run, tokens)| Chunk { run, tokens });
+        let chunks = chunk.into_iter().collect();
         assert_eq!(
             plan(runs, &cost(), LIMITS),
             Plan {
                 rows: rows.to_vec(),
                 alone: Vec::new(),
-                chunk
+                chunks
             }
         );
     }
@@ -199,7 +259,7 @@ mod tests {
     fn a_step_is_stretched_only_where_that_reads_much_faster() {
         let chunk = |cost: &CostModel| {
             let plan = plan(&[run(1), run(6000)], cost, LIMITS);
-            plan.chunk.map(|chunk| chunk.tokens)
+            plan.chunks.first().map(|chunk| chunk.tokens)
         };
         // 8 tokens in 98 ms, or 64 in 154: five times as many a second.
         assert_eq!(chunk(&machine(80_000, 1_000)), Some(64));
@@ -207,6 +267,25 @@ mod tests {
         assert_eq!(chunk(&machine(0, 2_500)), Some(32));
         // Nothing fits.
         assert_eq!(chunk(&machine(300_000, 2_500)), Some(MIN_CHUNK));
+    }
+
+    #[test]
+    fn short_prompts_share_a_step() {
+        // (100 - 10) / 0.5 = 180 tokens: two whole prompts, and as much of the third as fits.
+        let plan = plan(&[run(1), run(40), run(30), run(300)], &cost(), LIMITS);
+        let chunks: Vec<_> = plan.chunks.iter().map(|c| (c.run, c.tokens)).collect();
+        assert_eq!(chunks, [(2, 30), (1, 40), (3, 96)]);
+    }
+
+    #[test]
+    fn where_many_decode_prompts_get_as_much_time_as_they_do() {
+        let mut cost = machine(0, 500);
+        (0..30).for_each(|_| cost.learn_rows(12, Duration::from_millis(140)));
+        let mut runs = vec![run(1); 12];
+        runs.push(run(6000));
+        let plan = plan(&runs, &cost, LIMITS);
+        // 280 tokens would take 140 ms.
+        assert_eq!(plan.chunks[0].tokens, 256);
     }
 
     #[test]
@@ -238,7 +317,7 @@ mod tests {
         let expected = Plan {
             rows: vec![0],
             alone: vec![1],
-            chunk: Some(Chunk { run: 2, tokens: 7 }),
+            chunks: vec![Chunk { run: 2, tokens: 7 }],
         };
         assert_eq!(plan(&runs, &cost(), LIMITS), expected);
         // Its last tokens, and the machine to itself.
@@ -299,8 +378,9 @@ mod tests {
                 prop_assert_eq!(plan.alone.contains(&index), decodes && run.to_grid.is_some());
             }
             let prompts = runs.iter().any(|run| !run.parked && run.remaining > 1);
-            prop_assert_eq!(plan.chunk.is_some(), prompts);
-            if let Some(chunk) = plan.chunk {
+            prop_assert_eq!(!plan.chunks.is_empty(), prompts);
+            for (nth, chunk) in plan.chunks.iter().enumerate() {
+                prop_assert!(plan.chunks[..nth].iter().all(|other| other.run != chunk.run));
                 prop_assert!(!runs[chunk.run].parked);
                 let run = runs[chunk.run];
                 let most = run.remaining.min(run.pause_after).min(LIMITS.max_chunk);
@@ -318,12 +398,13 @@ mod tests {
             let cost = machine(fixed_us, token_us);
             let plan = plan(&runs, &cost, LIMITS);
             let decodes = plan.rows.len() + plan.alone.len();
-            let chunk = plan.chunk.filter(|chunk| runs[chunk.run].to_grid.is_none());
-            if let (1.., Some(chunk)) = (decodes, chunk) {
+            if let (1.., [first, ..]) = (decodes, &plan.chunks[..]) {
                 let rows = cost.rows(plan.rows.len()) + cost.rows(1) * plan.alone.len() as u32;
-                let expected = rows + cost.chunk(chunk.tokens);
-                let limit = LIMITS.max_step.mul_f64(STRETCH);
-                prop_assert!(chunk.tokens <= MIN_CHUNK || expected <= limit);
+                let chunks: Duration = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens)).sum();
+                let limit = LIMITS.max_step.mul_f64(STRETCH).max(rows.mul_f64(PROMPTS_SHARE));
+                // The first prompt always advances: by the least there is, or to its grid's next point.
+                let is_least = first.tokens <= MIN_CHUNK || runs[first.run].to_grid.is_some();
+                prop_assert!((is_least && plan.chunks.len() == 1) || rows + chunks <= limit);
             }
         }
 
@@ -346,7 +427,7 @@ mod tests {
                 let plan = plan(&views, &cost, LIMITS);
                 for (index, (view, left)) in active.iter_mut().enumerate() {
                     view.idle_steps += 1;
-                    let chunk = plan.chunk.filter(|chunk| chunk.run == index);
+                    let chunk = plan.chunks.iter().find(|chunk| chunk.run == index);
                     let done = if plan.rows.contains(&index) { 1 } else { chunk.map_or(0, |c| c.tokens) };
                     if done == 0 { continue; }
                     view.idle_steps = 0;

@@ -51,7 +51,9 @@ pub struct Step {
     pub views: Vec<(usize, RunView)>,
     /// What was planned; runs are named by their place in `views`.
     pub plan: Plan,
-    /// What the model expected of it.
+    /// What the model expected of its rows.
+    pub rows: Duration,
+    /// What the model expected of all of it.
     pub expected: Duration,
 }
 
@@ -113,7 +115,7 @@ pub fn simulate(
                 pieces.push(advance(&mut active[index], 1, from, now));
             }
         }
-        if let Some(chunk) = step.plan.chunk {
+        for chunk in &step.plan.chunks {
             let from = now;
             let (run, n) = (&mut active[chunk.run], chunk.tokens as f64);
             let seconds =
@@ -136,11 +138,13 @@ fn next_step(active: &[Active], cost: &CostModel, limits: Limits) -> Step {
     let views: Vec<(usize, RunView)> = active.iter().map(|run| (run.run, view(run))).collect();
     let plain: Vec<RunView> = views.iter().map(|(_, view)| *view).collect();
     let plan = plan(&plain, cost, limits);
-    let chunk = plan.chunk.map(|chunk| cost.chunk(chunk.tokens));
-    let expected = cost.rows(plan.rows.len()) + chunk.unwrap_or_default();
+    let rows = cost.rows(plan.rows.len());
+    let chunks = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens));
+    let expected = rows + chunks.sum::<Duration>();
     Step {
         views,
         plan,
+        rows,
         expected,
     }
 }

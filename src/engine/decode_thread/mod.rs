@@ -23,7 +23,7 @@ use super::drafts::{DraftKind, NgramTables, RowCosts};
 use super::error::EngineError;
 use super::handle::{EngineParams, Shared};
 use super::metrics::EngineMetrics;
-use super::planner::{Limits, RunView, plan};
+use super::planner::{Chunk, Limits, RunView, plan};
 use super::prefix::{HostCache, Sequences};
 use super::run::Run;
 use crate::llama::{Batch, Context, DecodeOutcome, SeqId, SeqState, Token};
@@ -152,13 +152,14 @@ impl DecodeThread {
             run.idle_steps = run.idle_steps.saturating_add(1);
         }
         // Runs are removed as they finish, so the later parts are named by id.
-        let chunk = plan.chunk.map(|chunk| (self.active[chunk.run].id, chunk));
+        let named = |chunk: &Chunk| (self.active[chunk.run].id, *chunk);
+        let chunks: Vec<(u64, Chunk)> = plan.chunks.iter().map(named).collect();
         let alone: Vec<u64> = plan.alone.iter().map(|&i| self.active[i].id).collect();
         self.decode(&plan.rows);
         for id in alone {
             self.decode_alone(id);
         }
-        if let Some((id, chunk)) = chunk {
+        for (id, chunk) in chunks {
             self.prefill(id, chunk);
         }
         self.metrics

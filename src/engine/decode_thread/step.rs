@@ -14,7 +14,10 @@ impl DecodeThread {
     pub(super) fn decode(&mut self, indexes: &[usize]) {
         let mut rows = Vec::with_capacity(indexes.len());
         let mut drafts = Vec::new();
-        for &index in indexes {
+        // llama.cpp computes rows together only where each sequence follows the one before it.
+        let mut indexes = indexes.to_vec();
+        indexes.sort_by_key(|&index| self.active[index].seq);
+        for &index in &indexes {
             let drafted = self.propose(index, indexes.len());
             if drafted.is_empty() {
                 rows.push(index);
