@@ -7,6 +7,7 @@
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod constraint;
 pub mod engine;
 pub mod generation;
 mod library;

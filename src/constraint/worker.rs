@@ -1,0 +1,163 @@
+//! [`MaskWorker`] and [`MaskAhead`]: the next mask is computed while the model decodes.
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+
+use super::{MatchError, Matcher, TokenMask};
+use crate::llama::Token;
+
+/// The stack of the worker: derivatives of a nested regex are computed by recursion.
+const STACK_BYTES: usize = 64 << 20;
+
+/// A thread that computes masks, one after the other, for all runs of an engine. It sleeps when there
+/// is nothing to do, and ends when the last handle is dropped. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct MaskWorker {
+    jobs: Sender<Job>,
+}
+
+/// One step: the token that was drawn, if any, then the mask of the next.
+#[derive(Debug)]
+struct Job {
+    prepared: Box<Prepared>,
+    accept: Option<Token>,
+    reply: Sender<Result<Box<Prepared>, MatchError>>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    matcher: Matcher,
+    mask: TokenMask,
+}
+
+impl MaskWorker {
+    /// Starts the thread.
+    pub fn spawn() -> std::io::Result<Self> {
+        let (jobs, queue) = unbounded::<Job>();
+        std::thread::Builder::new()
+            .name("masks".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || work(&queue))?;
+        Ok(Self { jobs })
+    }
+
+    /// Takes over a matcher and begins with the mask of the first token.
+    #[must_use]
+    pub fn start(&self, matcher: Matcher) -> MaskAhead {
+        let prepared = Box::new(Prepared {
+            matcher,
+            mask: TokenMask::default(),
+        });
+        let mut ahead = MaskAhead {
+            jobs: self.jobs.clone(),
+            state: State::Ready(prepared),
+        };
+        ahead.send(None);
+        ahead
+    }
+}
+
+fn work(queue: &Receiver<Job>) {
+    for mut job in queue {
+        let outcome = step(&mut job.prepared, job.accept);
+        // A run that ended meanwhile has dropped its receiver, and nobody wants the matcher any more.
+        let _ = job.reply.send(outcome.map(|()| job.prepared));
+    }
+}
+
+fn step(prepared: &mut Prepared, accept: Option<Token>) -> Result<(), MatchError> {
+    if let Some(token) = accept {
+        prepared.matcher.accept(token)?;
+    }
+    prepared.matcher.write_mask(&mut prepared.mask)
+}
+
+/// One run's constraint on the decode thread. Dropping it abandons what is being computed.
+#[derive(Debug)]
+pub struct MaskAhead {
+    jobs: Sender<Job>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The mask of the next token is there.
+    Ready(Box<Prepared>),
+    /// The worker has it.
+    Away(Receiver<Result<Box<Prepared>, MatchError>>),
+    /// Over.
+    Failed(MatchError),
+}
+
+impl MaskAhead {
+    /// Hands a drawn token to the worker, which computes the mask of the next one. Does not wait, except
+    /// for a mask that was never taken.
+    ///
+    /// An error of this token is returned by the next [`Self::mask`].
+    pub fn advance(&mut self, token: Token) {
+        self.settle();
+        self.send(Some(token));
+    }
+
+    /// The mask of the next token; waits for it. An error ends the run.
+    pub fn mask(&mut self) -> Result<&TokenMask, MatchError> {
+        self.settle();
+        match &self.state {
+            State::Ready(prepared) => Ok(&prepared.mask),
+            State::Failed(error) => Err(error.clone()),
+            State::Away(_) => Err(gone()),
+        }
+    }
+
+    /// True where the answer is complete: the run can be finished without another decode. Does not
+    /// wait: false also means that the worker is not done yet.
+    pub fn is_complete(&mut self) -> bool {
+        if let State::Away(reply) = &self.state {
+            match reply.try_recv() {
+                Ok(outcome) => self.state = State::from(outcome),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => self.state = State::Failed(gone()),
+            }
+        }
+        matches!(&self.state, State::Ready(prepared) if prepared.matcher.is_complete())
+    }
+
+    /// Waits until the worker has given the matcher back.
+    fn settle(&mut self) {
+        if let State::Away(reply) = &self.state {
+            self.state = State::from(reply.recv().unwrap_or_else(|_| Err(gone())));
+        }
+    }
+
+    /// Hands the matcher over. One that has failed stays failed.
+    fn send(&mut self, accept: Option<Token>) {
+        let prepared = match std::mem::replace(&mut self.state, State::Failed(gone())) {
+            State::Ready(prepared) => prepared,
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        let (reply, receiver) = bounded(1);
+        let job = Job {
+            prepared,
+            accept,
+            reply,
+        };
+        if self.jobs.send(job).is_ok() {
+            self.state = State::Away(receiver);
+        }
+    }
+}
+
+impl From<Result<Box<Prepared>, MatchError>> for State {
+    fn from(outcome: Result<Box<Prepared>, MatchError>) -> Self {
+        match outcome {
+            Ok(prepared) => Self::Ready(prepared),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+fn gone() -> MatchError {
+    MatchError::Failed("the thread that computes masks ended".to_owned())
+}
