@@ -60,7 +60,7 @@ impl ConstraintCompiler {
             .factory
             .create_parser(grammar)
             .map_err(|error| compile_error(kind, &error))?;
-        let mut matcher = Matcher::new(Engine::new(Ok(parser)), self.n_tokens);
+        let mut matcher = Matcher::new(Engine::new(Ok(parser)).into_cancellable(), self.n_tokens);
         matcher
             .mask()
             .map_err(|error| first_mask_error(kind, error))?;
@@ -82,6 +82,12 @@ fn compile_error(what: &'static str, error: &anyhow::Error) -> ConstraintError {
     let text = format!("{error:#}");
     let line = clipped(&text);
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if says(&["disjoint"]) {
+        return ConstraintError::Unsupported {
+            problem: "two patterns of `patternProperties` may match the same key".to_owned(),
+            advice: "anchor them so that they cannot".to_owned(),
+        };
+    }
     if text.starts_with("panic") {
         let problem = "its compilation failed".to_owned();
         ConstraintError::TooComplex { what, problem }

@@ -47,11 +47,16 @@ pub const COMPILE_TIME: Duration = Duration::from_secs(3);
 /// How many constraints compile at the same time in this process, abandoned ones included.
 pub const COMPILE_SLOTS: usize = 4;
 
+/// How long a run's step may take on the worker: the token that was drawn and the mask of the next. A step
+/// that takes longer ends its run, so that one run cannot hold up the others.
+pub const STEP_TIME: Duration = Duration::from_millis(250);
+
 /// The stack of a compiling thread, in bytes of address space. Compilation recurses over references.
 pub(super) const COMPILE_STACK_BYTES: usize = 256 << 20;
 
-/// What llguidance may spend. One mask takes at most about 15 ms of lexer work (14,000 units a
-/// millisecond) and 3 ms of parser work (20,000 items a millisecond).
+/// What llguidance may spend. By its own figures one mask takes at most about 15 ms of lexer work (14,000
+/// units a millisecond) and 3 ms of parser work (20,000 items a millisecond); ambiguous grammars take
+/// much longer, which is what [`STEP_TIME`] is for.
 pub(super) fn parser_limits() -> ParserLimits {
     ParserLimits {
         max_items_in_row: 2_000,

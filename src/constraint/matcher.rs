@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use llguidance::Matcher as Engine;
 use llguidance::api::StopReason;
+use llguidance::{CancellationHandle, Matcher as Engine};
 use static_assertions::assert_impl_all;
 
+use super::limits::STEP_TIME;
 use super::{MatchError, TokenMask};
 use crate::llama::{Token, TokenizeOptions, Vocab};
 
@@ -120,6 +121,11 @@ impl Matcher {
         Ok(tokens)
     }
 
+    /// Ends what this matcher computes, from another thread; it has failed then.
+    pub(super) fn cancellation(&self) -> Option<CancellationHandle> {
+        self.engine.cancellation_handle()
+    }
+
     /// Runs a call of the engine; errors and panics end the matcher.
     fn guarded<T>(
         &mut self,
@@ -143,7 +149,10 @@ impl Matcher {
     /// llguidance reports by text only, and forgets the reason once it has failed.
     fn explain(&self, message: &str) -> MatchError {
         let line = message.lines().next().unwrap_or_default().to_owned();
-        if line.contains("NoExtension") {
+        if self.engine.is_cancelled() {
+            let limit = STEP_TIME.as_millis();
+            MatchError::TooComplex(format!("a step took longer than {limit} ms"))
+        } else if line.contains("NoExtension") {
             MatchError::Stuck
         } else if ["limit", "too complex", "TooComplex", "fuel", "too many"]
             .iter()

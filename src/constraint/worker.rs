@@ -1,7 +1,12 @@
 //! [`MaskWorker`] and [`MaskAhead`]: the next mask is computed while the model decodes.
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
+use llguidance::CancellationHandle;
+
+use super::limits::STEP_TIME;
 use super::{MatchError, Matcher, TokenMask};
 use crate::llama::Token;
 
@@ -13,6 +18,26 @@ const STACK_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct MaskWorker {
     jobs: Sender<Job>,
+    current: Current,
+}
+
+/// The step that is being computed: since when, and how to end it.
+#[derive(Debug, Clone, Default)]
+struct Current(Arc<Mutex<Option<(Instant, CancellationHandle)>>>);
+
+impl Current {
+    fn set(&self, step: Option<(Instant, CancellationHandle)>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    }
+
+    /// Ends the step if it has had its time.
+    fn cancel_overdue(&self) {
+        if let Some((since, handle)) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            && since.elapsed() >= STEP_TIME
+        {
+            handle.cancel();
+        }
+    }
 }
 
 /// One step: the token that was drawn, if any, then the mask of the next.
@@ -33,11 +58,13 @@ impl MaskWorker {
     /// Starts the thread.
     pub fn spawn() -> std::io::Result<Self> {
         let (jobs, queue) = unbounded::<Job>();
+        let current = Current::default();
+        let of_thread = current.clone();
         std::thread::Builder::new()
             .name("masks".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || work(&queue))?;
-        Ok(Self { jobs })
+            .spawn(move || work(&queue, &of_thread))?;
+        Ok(Self { jobs, current })
     }
 
     /// Takes over a matcher and begins with the mask of the first token.
@@ -48,7 +75,7 @@ impl MaskWorker {
             mask: TokenMask::default(),
         });
         let mut ahead = MaskAhead {
-            jobs: self.jobs.clone(),
+            worker: self.clone(),
             state: State::Ready(prepared),
         };
         ahead.send(None);
@@ -56,9 +83,12 @@ impl MaskWorker {
     }
 }
 
-fn work(queue: &Receiver<Job>) {
+fn work(queue: &Receiver<Job>, current: &Current) {
     for mut job in queue {
+        let handle = job.prepared.matcher.cancellation();
+        current.set(handle.map(|handle| (Instant::now(), handle)));
         let outcome = step(&mut job.prepared, job.accept);
+        current.set(None);
         // A run that ended meanwhile has dropped its receiver, and nobody wants the matcher any more.
         let _ = job.reply.send(outcome.map(|()| job.prepared));
     }
@@ -74,7 +104,7 @@ fn step(prepared: &mut Prepared, accept: Option<Token>) -> Result<(), MatchError
 /// One run's constraint on the decode thread. Dropping it abandons what is being computed.
 #[derive(Debug)]
 pub struct MaskAhead {
-    jobs: Sender<Job>,
+    worker: MaskWorker,
     state: State,
 }
 
@@ -98,7 +128,8 @@ impl MaskAhead {
         self.send(Some(token));
     }
 
-    /// The mask of the next token; waits for it. An error ends the run.
+    /// The mask of the next token; waits for it, at most about twice [`STEP_TIME`] for each run whose step
+    /// is computed before. An error ends the run.
     pub fn mask(&mut self) -> Result<&TokenMask, MatchError> {
         self.settle();
         match &self.state {
@@ -121,10 +152,15 @@ impl MaskAhead {
         matches!(&self.state, State::Ready(prepared) if prepared.matcher.is_complete())
     }
 
-    /// Waits until the worker has given the matcher back.
+    /// Waits until the worker has given the matcher back. Whoever waits also sees to it that no step, of
+    /// this run or of another before it, takes longer than [`STEP_TIME`].
     fn settle(&mut self) {
-        if let State::Away(reply) = &self.state {
-            self.state = State::from(reply.recv().unwrap_or_else(|_| Err(gone())));
+        while let State::Away(reply) = &self.state {
+            match reply.recv_timeout(STEP_TIME) {
+                Ok(outcome) => self.state = State::from(outcome),
+                Err(error) if error.is_timeout() => self.worker.current.cancel_overdue(),
+                Err(_) => self.state = State::Failed(gone()),
+            }
         }
     }
 
@@ -143,7 +179,7 @@ impl MaskAhead {
             accept,
             reply,
         };
-        if self.jobs.send(job).is_ok() {
+        if self.worker.jobs.send(job).is_ok() {
             self.state = State::Away(receiver);
         }
     }

@@ -18,5 +18,6 @@ mod replay;
 mod sampling;
 mod soak;
 mod stop;
+mod structured;
 mod support;
 mod tiny;

@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keywords::FORMATS;
+use super::{formats, pattern};
+use crate::constraint::ConstraintError;
 use crate::constraint::limits::{self, MAX_REPETITION, MAX_STRING_LENGTH};
-use crate::constraint::{ConstraintError, regex};
 
 /// Numeric bounds are enforced within this; a wider bound becomes this one. Up to here a double holds
 /// every whole number with three decimal places.
 const MAX_NUMBER: f64 = 1e12;
+
+/// How far from an exclusive bound numbers stay, at least.
+const EXCLUSIVE_DISTANCE: f64 = 1e-9;
 
 const TYPES: &[&str] = &[
     "null", "boolean", "number", "integer", "string", "array", "object",
@@ -40,12 +43,12 @@ pub(super) fn checked(name: &str, value: &Value, place: &str) -> Result<Value, C
             names.ok_or_else(|| wrong(name, value, place, "a list of strings"))?;
         }
         "pattern" => {
-            let pattern = value
+            let source = value
                 .as_str()
                 .ok_or_else(|| wrong(name, value, place, "a string"))?;
-            check_pattern(pattern, place)?;
+            return Ok(json!(pattern::translate(source, place)?));
         }
-        "format" => check_format(value, place)?,
+        "format" => formats::check(value, place)?,
         "multipleOf" => {
             let number = value
                 .as_f64()
@@ -60,21 +63,18 @@ pub(super) fn checked(name: &str, value: &Value, place: &str) -> Result<Value, C
     Ok(value.clone())
 }
 
-/// Checks keywords that depend on each other.
-pub(super) fn check_object(
-    object: &Map<String, Value>,
-    place: &str,
-) -> Result<(), ConstraintError> {
+/// Checks and completes keywords that depend on each other.
+pub(super) fn finish(object: &mut Map<String, Value>, place: &str) -> Result<(), ConstraintError> {
     let required = object
         .get("required")
         .and_then(Value::as_array)
-        .map_or(0, Vec::len);
+        .map_or(0, Vec::len) as u64;
     let least = object
         .get("minProperties")
         .and_then(Value::as_u64)
         .unwrap_or(0);
     // Nothing keeps a key that is not listed from being written twice, and it would be counted twice.
-    if least > required as u64 + 1 {
+    if least > required + 1 {
         return Err(ConstraintError::Unsupported {
             problem: format!(
                 "`minProperties` at {place} asks for {least} properties, but only {required} are required by name"
@@ -82,7 +82,44 @@ pub(super) fn check_object(
             advice: "name the properties in `required`".to_owned(),
         });
     }
+    without_exclusive_bounds(object);
+    // Far beyond what a double holds exactly, no reader could tell a multiple from its neighbour.
+    if object.contains_key("multipleOf") {
+        for (name, limit) in [("minimum", -MAX_NUMBER), ("maximum", MAX_NUMBER)] {
+            object.entry(name).or_insert(json!(limit as i64));
+        }
+    }
+    formats::replace(object);
     Ok(())
+}
+
+/// Turns exclusive bounds into inclusive ones just inside. llguidance lets some exclusive bounds through, and
+/// a text of many digits could round to the bound itself.
+fn without_exclusive_bounds(object: &mut Map<String, Value>) {
+    for (exclusive, inclusive, inwards) in [
+        ("exclusiveMinimum", "minimum", 1.0),
+        ("exclusiveMaximum", "maximum", -1.0),
+    ] {
+        let own = object.get(inclusive).and_then(Value::as_f64);
+        // In draft 4 it is a flag of the other bound.
+        let bound = match object.remove(exclusive) {
+            Some(Value::Bool(true)) => own,
+            Some(other) => other.as_f64(),
+            None => None,
+        };
+        let Some(bound) = bound else { continue };
+        let neighbour = if inwards > 0.0 {
+            bound.next_up()
+        } else {
+            bound.next_down()
+        };
+        let step = (neighbour - bound).abs().max(EXCLUSIVE_DISTANCE);
+        let inside = bound + inwards * step;
+        let keeps_own = own.is_some_and(|own| (own - inside) * inwards >= 0.0);
+        if !keeps_own {
+            object.insert(inclusive.to_owned(), json!(inside));
+        }
+    }
 }
 
 fn check_type(value: &Value, place: &str) -> Result<(), ConstraintError> {
@@ -109,6 +146,12 @@ fn check_instance(value: &Value, place: &str) -> Result<(), ConstraintError> {
             problem: format!("{value} at {place} has more digits than a double holds"),
             advice: "send it as a string".to_owned(),
         }),
+        Value::String(text) if text.chars().any(pattern::needs_u) => {
+            Err(ConstraintError::Unsupported {
+                problem: format!("{} at {place} holds a control character", shown(value)),
+                advice: "leave that character out".to_owned(),
+            })
+        }
         Value::Array(items) => items
             .iter()
             .try_for_each(|item| check_instance(item, place)),
@@ -128,24 +171,6 @@ fn is_exact(value: &Value) -> bool {
         .map(i128::from)
         .or(value.as_u64().map(i128::from));
     whole.is_none_or(|whole| float as i128 == whole)
-}
-
-/// Patterns are matched anywhere in the string, and are read as the crate `regex` reads them.
-pub(super) fn check_pattern(pattern: &str, place: &str) -> Result<(), ConstraintError> {
-    if pattern.is_empty() {
-        return Ok(());
-    }
-    regex::check(&format!("pattern at {place}"), pattern)
-}
-
-fn check_format(value: &Value, place: &str) -> Result<(), ConstraintError> {
-    if value.as_str().is_some_and(|name| FORMATS.contains(&name)) {
-        return Ok(());
-    }
-    Err(ConstraintError::Unsupported {
-        problem: format!("the format {value} at {place} cannot be enforced"),
-        advice: format!("leave it out, or use one of {}", FORMATS.join(", ")),
-    })
 }
 
 /// A bound beyond what is enforced is drawn in; one that leaves nothing is refused.

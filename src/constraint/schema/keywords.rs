@@ -94,8 +94,7 @@ pub(super) fn keyword(name: &str) -> Keyword {
 /// Whether a keyword that is refused changes nothing where it stands. `has` asks for its neighbours.
 pub(super) fn is_neutral(name: &str, value: &Value, has: impl Fn(&str) -> bool) -> bool {
     match name {
-        "uniqueItems" => value == false,
-        "not" => value == false,
+        "uniqueItems" | "not" => value == false,
         "propertyNames" | "unevaluatedItems" | "unevaluatedProperties" => {
             value == true || is_empty_object(value)
         }
@@ -111,26 +110,3 @@ pub(super) fn is_neutral(name: &str, value: &Value, has: impl Fn(&str) -> bool) 
 fn is_empty_object(value: &Value) -> bool {
     value.as_object().is_some_and(serde_json::Map::is_empty)
 }
-
-/// The values of `format` that are enforced. In JSON Schema a format is only a hint by default.
-pub(super) const FORMATS: &[&str] = &[
-    "date-time",
-    "time",
-    "date",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uuid",
-    "uri",
-];
-
-/// The dialects that are read as what they are.
-pub(super) const DIALECTS: &[&str] = &[
-    "https://json-schema.org/draft/2020-12/schema",
-    "https://json-schema.org/draft/2019-09/schema",
-    "http://json-schema.org/draft-07/schema",
-    "http://json-schema.org/draft-06/schema",
-    "http://json-schema.org/draft-04/schema",
-];

@@ -5,9 +5,12 @@
 //! enforces, references only to `#` and `#/$defs/…`.
 
 mod data;
+mod dialect;
 mod disjoint;
+mod formats;
 mod inhabited;
 mod keywords;
+mod pattern;
 mod pointer;
 mod prepare;
 #[cfg(test)]

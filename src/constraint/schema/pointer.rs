@@ -30,11 +30,10 @@ fn follow<'v>(root: &'v Value, path: &[String]) -> Option<&'v Value> {
     while let Some(name) = names.next() {
         let value = schema.as_object()?.get(name)?;
         schema = match keyword(name) {
-            Keyword::Schema => value,
             Keyword::SchemaMap | Keyword::Definitions => value.as_object()?.get(names.next()?)?,
             Keyword::SchemaList => element(value, names.next()?)?,
             Keyword::Items if value.is_array() => element(value, names.next()?)?,
-            Keyword::Items => value,
+            Keyword::Schema | Keyword::Items => value,
             _ => return None,
         };
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::keywords::{DIALECTS, Keyword, is_neutral, keyword};
+use super::dialect::{DIALECTS, DRAFT_7, dialect};
+use super::keywords::{Keyword, is_neutral, keyword};
 use super::pointer::{self, Path};
-use super::{data, disjoint, inhabited};
+use super::{data, disjoint, inhabited, pattern};
 use crate::constraint::ConstraintError;
 use crate::constraint::limits::{
     self, MAX_DEPTH, MAX_ENUM_VALUES, MAX_REFERENCES, MAX_SCHEMA_BYTES, MAX_SCHEMAS,
@@ -66,23 +67,6 @@ fn depth(value: &Value, limit: usize) -> usize {
         .unwrap_or(0)
 }
 
-/// The dialect, as an index into [`DIALECTS`].
-fn dialect(schema: &Value) -> Result<usize, ConstraintError> {
-    let Some(name) = schema.get("$schema") else {
-        return Ok(0);
-    };
-    let known = name.as_str().map(|name| name.trim_end_matches('#'));
-    DIALECTS
-        .iter()
-        .position(|&dialect| known == Some(dialect))
-        .or_else(|| (known == Some("http://json-schema.org/schema")).then_some(0))
-        .ok_or_else(|| {
-            let problem = format!("`$schema` names a dialect that is not known: {name}");
-            let advice = format!("leave it out, or use one of {}", DIALECTS.join(", "));
-            ConstraintError::Unsupported { problem, advice }
-        })
-}
-
 struct Preparer<'v> {
     root: &'v Value,
     dialect: usize,
@@ -107,7 +91,7 @@ impl<'v> Preparer<'v> {
                         other => todo.push(other),
                     },
                     Keyword::SchemaMap => {
-                        todo.extend(value.as_object().into_iter().flat_map(Map::values))
+                        todo.extend(value.as_object().into_iter().flat_map(Map::values));
                     }
                     Keyword::SchemaList => todo.extend(value.as_array().into_iter().flatten()),
                     Keyword::Reference => todo.extend(self.target(value)?),
@@ -236,7 +220,7 @@ impl<'v> Preparer<'v> {
             }
             path.pop();
         }
-        data::check_object(&out, place)?;
+        data::finish(&mut out, place)?;
         Ok(Value::Object(out))
     }
 
@@ -251,6 +235,10 @@ impl<'v> Preparer<'v> {
         depth: usize,
     ) -> Result<Option<(String, Value)>, ConstraintError> {
         let kept = match keyword(name) {
+            // Older dialects let a validator look into strings.
+            Keyword::Annotation if name.starts_with("content") && self.dialect >= DRAFT_7 => {
+                return Err(unsupported(name, place, "leave it out"));
+            }
             Keyword::Annotation | Keyword::Definitions => return Ok(None),
             Keyword::Dialect => {
                 if dialect(&Value::Object(object.clone()))? != self.dialect {
@@ -338,11 +326,17 @@ impl<'v> Preparer<'v> {
         };
         let mut out = Map::new();
         for (key, schema) in members {
-            if name == "patternProperties" {
-                data::check_pattern(key, place)?;
-            }
             path.push(key.clone());
-            out.insert(key.clone(), self.schema(schema, path, depth + 1)?);
+            let schema = self.schema(schema, path, depth + 1)?;
+            let key = match name {
+                "patternProperties" => pattern::translate(key, place)?,
+                _ => key.clone(),
+            };
+            if out.insert(key, schema).is_some() {
+                return Err(data::invalid(format!(
+                    "two patterns at {place} are the same"
+                )));
+            }
             path.pop();
         }
         Ok(Value::Object(out))
