@@ -6,9 +6,10 @@ use llguidance::api::StopReason;
 use llguidance::{CancellationHandle, Matcher as Engine};
 use static_assertions::assert_impl_all;
 
+use super::MatchError;
 use super::limits::STEP_TIME;
-use super::{MatchError, TokenMask};
 use crate::llama::{Token, TokenizeOptions, Vocab};
+use crate::sampling::TokenMask;
 
 /// The state of one run's constraint. Made by [`ConstraintCompiler::compile`](super::ConstraintCompiler).
 ///
@@ -41,20 +42,25 @@ impl Matcher {
     /// Writes which tokens may come next. The tokens that end an answer are among them where it
     /// [may end](Self::may_end); where it [is complete](Self::is_complete) there are no others.
     ///
-    /// Takes from microseconds to tens of milliseconds; see `docs/structured-output.md`.
+    /// `mask` covers the vocabulary ([`Self::new_mask`]). Takes from microseconds to tens of milliseconds; see `docs/structured-output.md`.
     pub fn write_mask(&mut self, mask: &mut TokenMask) -> Result<(), MatchError> {
-        let n_tokens = self.n_tokens;
         let allowed = self.guarded(Engine::compute_mask_or_eos)?;
-        mask.assign(allowed.as_slice(), n_tokens);
+        mask.copy_from_words(allowed.as_slice());
         if mask.is_empty() && !self.is_complete() {
             return Err(self.fail(MatchError::Stuck));
         }
         Ok(())
     }
 
+    /// A mask over the vocabulary that allows nothing.
+    #[must_use]
+    pub fn new_mask(&self) -> TokenMask {
+        TokenMask::new(self.n_tokens)
+    }
+
     /// [`Self::write_mask`] into a new mask.
     pub fn mask(&mut self) -> Result<TokenMask, MatchError> {
-        let mut mask = TokenMask::default();
+        let mut mask = self.new_mask();
         self.write_mask(&mut mask)?;
         Ok(mask)
     }

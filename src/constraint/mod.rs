@@ -8,7 +8,7 @@
 //!
 //! ```no_run
 //! use rein::constraint::{Constraint, LazyCompiler, MaskWorker};
-//! # fn decode() {} fn draw(mask: &rein::constraint::TokenMask) -> rein::llama::Token { todo!() }
+//! # fn decode() {} fn draw(mask: &rein::sampling::TokenMask) -> rein::llama::Token { todo!() }
 //! # fn example(vocab: &rein::llama::Vocab) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once a model, once an engine.
 //! let compiler = LazyCompiler::default();
@@ -39,7 +39,6 @@ mod gbnf;
 mod guard;
 mod lark;
 pub mod limits;
-mod mask;
 mod matcher;
 mod regex;
 mod request;
@@ -53,7 +52,6 @@ mod worker;
 
 pub use compiler::{ConstraintCompiler, LazyCompiler};
 pub use error::{ConstraintError, MatchError};
-pub use mask::TokenMask;
 pub use matcher::Matcher;
 pub use request::Constraint;
 pub use vocabulary::{Vocabulary, Word};

@@ -7,8 +7,9 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use llguidance::CancellationHandle;
 
 use super::limits::STEP_TIME;
-use super::{MatchError, Matcher, TokenMask};
+use super::{MatchError, Matcher};
 use crate::llama::Token;
+use crate::sampling::TokenMask;
 
 /// The stack of the worker: derivatives of a nested regex are computed by recursion.
 const STACK_BYTES: usize = 64 << 20;
@@ -70,10 +71,8 @@ impl MaskWorker {
     /// Takes over a matcher and begins with the mask of the first token.
     #[must_use]
     pub fn start(&self, matcher: Matcher) -> MaskAhead {
-        let prepared = Box::new(Prepared {
-            matcher,
-            mask: TokenMask::default(),
-        });
+        let mask = matcher.new_mask();
+        let prepared = Box::new(Prepared { matcher, mask });
         let mut ahead = MaskAhead {
             worker: self.clone(),
             state: State::Ready(prepared),

@@ -22,8 +22,9 @@ fn generate(
         n_seq_max: 1,
         n_batch: 512,
         n_threads: 2,
+        ..ContextParams::default()
     };
-    let mut context = Context::new(model, &params).unwrap();
+    let mut context = Context::new(model, &params, &|| false).unwrap();
     let options = TokenizeOptions {
         add_special: true,
         parse_special: true,
