@@ -18,6 +18,7 @@ pub mod server;
 pub mod stop;
 
 pub use chat::{ChatMessage, Role};
+pub use constraint::Constraint;
 pub use generation::{
     ChatPrompt, Delta, FinishReason, GenerateError, GenerateRequest, Generation, Prompt, Summary,
 };

@@ -18,7 +18,7 @@
 //! let matcher = compiler.get(vocab)?.compile(&Constraint::JsonObject)?;
 //!
 //! // When its run is admitted: the first mask is computed while the prompt is read.
-//! let mut ahead = worker.start(matcher);
+//! let mut ahead = worker.start(matcher, None);
 //! loop {
 //!     decode();
 //!     let token = draw(ahead.mask()?); // waits for the mask; an error ends the run

@@ -161,7 +161,7 @@ fn a_matcher_that_failed_stays_failed() {
 fn masks_are_computed_ahead() {
     let worker = MaskWorker::spawn().expect("a thread");
     let mut runs: Vec<_> = (0..3)
-        .map(|_| worker.start(compile(&regex("a{3}")).expect("compiles")))
+        .map(|_| worker.start(compile(&regex("a{3}")).expect("compiles"), None))
         .collect();
     let a = Token(i32::from(b'a'));
     for step in 0..3 {
@@ -183,13 +183,37 @@ fn masks_are_computed_ahead() {
 #[test]
 fn a_run_whose_worker_or_token_failed_gets_errors_only() {
     let worker = MaskWorker::spawn().expect("a thread");
-    let mut ahead = worker.start(compile(&regex("ab")).expect("compiles"));
+    let mut ahead = worker.start(compile(&regex("ab")).expect("compiles"), None);
     ahead.advance(Token(i32::from(b'x')));
     for _ in 0..2 {
         assert!(matches!(ahead.mask(), Err(MatchError::Rejected { .. })));
         assert!(!ahead.is_complete());
         ahead.advance(Token(i32::from(b'a')));
     }
+}
+
+#[test]
+fn a_run_that_is_dropped_ends_what_is_computed_for_it() {
+    let worker = MaskWorker::spawn().expect("a thread");
+    let matcher = compile(&regex("ab")).expect("compiles");
+    let handle = matcher.cancellation().expect("cancellable");
+    let mut ahead = worker.start(matcher, None);
+    assert!(ahead.mask().is_ok());
+    ahead.advance(Token(i32::from(b'a')));
+    assert!(!handle.is_cancelled());
+    drop(ahead);
+    assert!(handle.is_cancelled());
+}
+
+#[test]
+fn whoever_waits_for_a_mask_is_woken() {
+    let worker = MaskWorker::spawn().expect("a thread");
+    let matcher = compile(&regex("ab")).expect("compiles");
+    let mut ahead = worker.start(matcher, Some(std::thread::current()));
+    while !ahead.is_ready(Duration::ZERO) {
+        std::thread::park();
+    }
+    assert!(ahead.mask().is_ok());
 }
 
 /// Every entry must be an error of its kind, and soon.

@@ -1,7 +1,8 @@
 //! [`MaskWorker`] and [`MaskAhead`]: the next mask is computed while the model decodes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, unbounded};
 use llguidance::CancellationHandle;
@@ -47,6 +48,7 @@ struct Job {
     prepared: Box<Prepared>,
     accept: Option<Token>,
     reply: Sender<Result<Box<Prepared>, MatchError>>,
+    wake: Option<Thread>,
 }
 
 #[derive(Debug)]
@@ -68,13 +70,16 @@ impl MaskWorker {
         Ok(Self { jobs, current })
     }
 
-    /// Takes over a matcher and begins with the mask of the first token.
+    /// Takes over a matcher and begins with the mask of the first token. `wake` is unparked whenever a mask
+    /// is there, for a thread that does other things in between.
     #[must_use]
-    pub fn start(&self, matcher: Matcher) -> MaskAhead {
+    pub fn start(&self, matcher: Matcher, wake: Option<Thread>) -> MaskAhead {
         let mask = matcher.new_mask();
         let prepared = Box::new(Prepared { matcher, mask });
         let mut ahead = MaskAhead {
             worker: self.clone(),
+            cancellation: prepared.matcher.cancellation(),
+            wake,
             state: State::Ready(prepared),
         };
         ahead.send(None);
@@ -90,6 +95,9 @@ fn work(queue: &Receiver<Job>, current: &Current) {
         current.set(None);
         // A run that ended meanwhile has dropped its receiver, and nobody wants the matcher any more.
         let _ = job.reply.send(outcome.map(|()| job.prepared));
+        if let Some(thread) = job.wake {
+            thread.unpark();
+        }
     }
 }
 
@@ -100,10 +108,12 @@ fn step(prepared: &mut Prepared, accept: Option<Token>) -> Result<(), MatchError
     prepared.matcher.write_mask(&mut prepared.mask)
 }
 
-/// One run's constraint on the decode thread. Dropping it abandons what is being computed.
+/// One run's constraint on the decode thread. Dropping it ends what is being computed for it.
 #[derive(Debug)]
 pub struct MaskAhead {
     worker: MaskWorker,
+    cancellation: Option<CancellationHandle>,
+    wake: Option<Thread>,
     state: State,
 }
 
@@ -141,26 +151,40 @@ impl MaskAhead {
     /// True where the answer is complete: the run can be finished without another decode. Does not
     /// wait: false also means that the worker is not done yet.
     pub fn is_complete(&mut self) -> bool {
-        if let State::Away(reply) = &self.state {
-            match reply.try_recv() {
-                Ok(outcome) => self.state = State::from(outcome),
-                Err(TryRecvError::Empty) => return false,
-                Err(TryRecvError::Disconnected) => self.state = State::Failed(gone()),
-            }
-        }
-        matches!(&self.state, State::Ready(prepared) if prepared.matcher.is_complete())
+        self.is_ready(Duration::ZERO)
+            && matches!(&self.state, State::Ready(prepared) if prepared.matcher.is_complete())
     }
 
-    /// Waits until the worker has given the matcher back. Whoever waits also sees to it that no step, of
-    /// this run or of another before it, takes longer than [`STEP_TIME`].
-    fn settle(&mut self) {
-        while let State::Away(reply) = &self.state {
-            match reply.recv_timeout(STEP_TIME) {
-                Ok(outcome) => self.state = State::from(outcome),
-                Err(error) if error.is_timeout() => self.worker.current.cancel_overdue(),
-                Err(_) => self.state = State::Failed(gone()),
+    /// Waits for the mask of the next token, but not for longer than `patience`. True where [`Self::mask`] will
+    /// not wait. Whoever asks also sees to it that no step, of this run or of another before it, takes longer
+    /// than [`STEP_TIME`].
+    pub fn is_ready(&mut self, patience: Duration) -> bool {
+        let State::Away(reply) = &self.state else {
+            return true;
+        };
+        // Where no time is given, not even the system is asked for it.
+        let outcome = if patience.is_zero() {
+            reply
+                .try_recv()
+                .map_err(|error| error == TryRecvError::Empty)
+        } else {
+            let outcome = reply.recv_timeout(patience);
+            outcome.map_err(|error| error.is_timeout())
+        };
+        match outcome {
+            Ok(outcome) => self.state = State::from(outcome),
+            Err(true) => {
+                self.worker.current.cancel_overdue();
+                return false;
             }
+            Err(false) => self.state = State::Failed(gone()),
         }
+        true
+    }
+
+    /// Waits until the worker has given the matcher back.
+    fn settle(&mut self) {
+        while !self.is_ready(STEP_TIME) {}
     }
 
     /// Hands the matcher over. One that has failed stays failed.
@@ -177,9 +201,19 @@ impl MaskAhead {
             prepared,
             accept,
             reply,
+            wake: self.wake.clone(),
         };
         if self.worker.jobs.send(job).is_ok() {
             self.state = State::Away(receiver);
+        }
+    }
+}
+
+impl Drop for MaskAhead {
+    fn drop(&mut self) {
+        // Other runs wait for the worker.
+        if let (State::Away(_), Some(handle)) = (&self.state, &self.cancellation) {
+            handle.cancel();
         }
     }
 }

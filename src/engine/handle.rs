@@ -16,6 +16,7 @@ use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::grid::GRID;
 use super::run::{Run, RunSpec};
+use crate::constraint::{Constraint, ConstraintError, LazyCompiler, MaskWorker, Matcher};
 use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
@@ -133,6 +134,8 @@ pub struct Engine {
     dry: DryCache,
     /// The tokens that end an answer.
     ends: Arc<[Token]>,
+    compiler: LazyCompiler,
+    masks: MaskWorker,
     shared: Arc<Shared>,
     queue: Sender<Run>,
     next_id: AtomicU64,
@@ -177,6 +180,7 @@ impl Engine {
         let (queue, commands) = crossbeam_channel::bounded(params.max_queue.max(1) * 2 + 256);
         let mut decode = DecodeThread::new(context, draft_model, commands, shared.clone(), &params);
         decode.warm_up(flag)?;
+        let masks = MaskWorker::spawn()?;
         let thread = std::thread::Builder::new()
             .name("rein-decode".into())
             .spawn(move || decode.run())?;
@@ -186,6 +190,8 @@ impl Engine {
             params,
             dry: DryCache::default(),
             ends: model.vocab().ends().collect(),
+            compiler: LazyCompiler::default(),
+            masks,
             shared,
             queue,
             next_id: AtomicU64::new(0),
@@ -240,6 +246,13 @@ impl Engine {
         self.shared.closing().is_none()
     }
 
+    /// Compiles what an answer is to look like, for [`RunSpec::matcher`]. Takes milliseconds, at the first call
+    /// up to a second more, for the vocabulary; never on the decode thread.
+    pub fn compile(&self, constraint: &Constraint) -> Result<Matcher, ConstraintError> {
+        let compiler = self.compiler.get(self.model.vocab())?;
+        compiler.compile(constraint)
+    }
+
     /// Puts a run into the queue. Does not block, but takes a moment where a run is the first to use DRY with its
     /// sequence breakers: they are looked up in the vocabulary.
     pub fn submit(&self, spec: RunSpec) -> Result<RunHandle, SubmitError> {
@@ -251,7 +264,7 @@ impl Engine {
         })
     }
 
-    fn try_submit(&self, spec: RunSpec) -> Result<RunHandle, (SubmitError, StopFlag)> {
+    fn try_submit(&self, mut spec: RunSpec) -> Result<RunHandle, (SubmitError, StopFlag)> {
         let flag = spec.flag.clone();
         let refuse = |error| (error, flag.clone());
         if !self.is_running() {
@@ -278,7 +291,10 @@ impl Engine {
         let (sender, events) = mpsc::channel(self.params.event_buffer.max(8));
         let parked = Arc::new(AtomicBool::new(false));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let run = Run::new(id, spec, sampler, self.n_ctx, sender, parked.clone());
+        // The first mask is computed while the run waits and while its prompt is read.
+        let matcher = spec.matcher.take();
+        let masks = matcher.map(|matcher| self.masks.start(matcher, Some(self.worker.clone())));
+        let run = Run::new(id, spec, sampler, masks, self.n_ctx, sender, parked.clone());
         if let Err(error) = self.queue.try_send(run) {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(refuse(match error {

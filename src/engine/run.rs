@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::drafts::RunDrafts;
+use super::error::DrawError;
 use super::events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
 use super::text::{OutputText, Pushed};
 use super::{grid, handle};
+use crate::constraint::{MaskAhead, Matcher};
 use crate::llama::{SeqId, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::StopFlag;
@@ -23,6 +25,8 @@ pub struct RunSpec {
     pub prompt: Vec<Token>,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
+    /// The form that the answer keeps to; see [`Engine::compile`](super::Engine::compile).
+    pub matcher: Option<Matcher>,
     /// Upper bound on generated tokens; `None` means what is left of the context.
     pub max_tokens: Option<u32>,
     /// Stop strings.
@@ -67,6 +71,10 @@ pub(super) struct Run {
     pub(super) sampler: Sampler,
     /// Guesses at its next tokens; `None` where none are wanted.
     pub(super) drafts: Option<RunDrafts>,
+    /// What its constraint lets be drawn; `None` where it has none.
+    masks: Option<MaskAhead>,
+    /// Logits whose draw waits for its mask; empty where none does.
+    held_row: Vec<f32>,
     pub(super) idle_steps: u32,
     /// Whose prefix it waits for.
     pub(super) awaits: Option<Awaited>,
@@ -100,6 +108,7 @@ impl Run {
         id: u64,
         spec: RunSpec,
         sampler: Sampler,
+        masks: Option<MaskAhead>,
         n_ctx: usize,
         events: mpsc::Sender<RunEvent>,
         parked: Arc<AtomicBool>,
@@ -117,6 +126,8 @@ impl Run {
             seq: None,
             sampler,
             drafts: None,
+            masks,
+            held_row: Vec::new(),
             idle_steps: 0,
             awaits: None,
             parked_since: None,
@@ -190,7 +201,7 @@ impl Run {
         RunView {
             remaining: self.remaining(),
             idle_steps: self.idle_steps,
-            parked: self.parked_since.is_some() || self.awaits.is_some(),
+            parked: self.parked_since.is_some() || self.awaits.is_some() || self.holds_row(),
             pause_after: usize::MAX,
             to_grid: self.deterministic.then(|| grid::to_next(self.computed)),
         }
@@ -234,6 +245,56 @@ impl Run {
         } else {
             self.parked_since.get_or_insert(now);
         }
+    }
+
+    /// True where the answer has a form to keep to.
+    pub(super) fn is_constrained(&self) -> bool {
+        self.masks.is_some()
+    }
+
+    /// Waits a little for what the next token may be; false where that is not known yet.
+    pub(super) fn knows_its_mask(&mut self, patience: Duration) -> bool {
+        let masks = self.masks.as_mut();
+        masks.is_none_or(|masks| masks.is_ready(patience))
+    }
+
+    /// True where the answer has its form and nothing may follow. Never waits.
+    pub(super) fn is_complete(&mut self) -> bool {
+        self.masks.as_mut().is_some_and(MaskAhead::is_complete)
+    }
+
+    /// Draws its next token. Where the answer has a form, what the token after it may be is computed from here
+    /// on, beside the decode.
+    pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
+        let Some(masks) = &mut self.masks else {
+            let token = self.sampler.draw(logits, None)?.token;
+            self.sampler.accept(token);
+            return Ok(token);
+        };
+        let token = self.sampler.draw(logits, Some(masks.mask()?))?.token;
+        masks.advance(token);
+        self.sampler.accept(token);
+        Ok(token)
+    }
+
+    /// Keeps a row of logits until its mask is there; the context forgets it with its next decode.
+    pub(super) fn hold_row(&mut self, logits: &[f32]) {
+        self.held_row.extend_from_slice(logits);
+    }
+
+    /// True where the next token is computed and waits for its mask.
+    pub(super) fn holds_row(&self) -> bool {
+        !self.held_row.is_empty()
+    }
+
+    /// Draws from the row that was kept.
+    pub(super) fn draw_held(&mut self) -> Result<Token, DrawError> {
+        let mut row = std::mem::take(&mut self.held_row);
+        let token = self.draw(&row);
+        // Its memory is kept: where one mask was late, others will be.
+        row.clear();
+        self.held_row = row;
+        token
     }
 
     /// How many tokens may follow the next one.

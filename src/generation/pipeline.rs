@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{ChatPrompt, Delta, GenerateRequest, Prompt};
 use crate::chat::{PromptPiece, RenderInput, TemplateError};
+use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
 use crate::llama::{LlamaError, Token, TokenizeOptions};
 use crate::models::LoadedModel;
@@ -19,6 +20,9 @@ pub enum GenerateError {
     /// The engine refused the run.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The form that the answer is to have cannot be enforced.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
     /// The tokenizer failed.
     #[error(transparent)]
     Llama(#[from] LlamaError),
@@ -41,8 +45,8 @@ pub struct Generation {
     model: Arc<LoadedModel>,
 }
 
-/// Renders, tokenises and submits. Takes as long as that takes (milliseconds; the template engine is
-/// limited by fuel), so async code calls it on a blocking thread.
+/// Renders, tokenises, compiles the constraint and submits. Takes as long as that takes (milliseconds; the template
+/// engine is limited by fuel, a constraint by seconds), so async code calls it on a blocking thread.
 ///
 /// On an error the flag is released: whoever waits for it to stop need not wait.
 pub fn start(
@@ -51,8 +55,8 @@ pub fn start(
     flag: &StopFlag,
     time_limit: Option<Duration>,
 ) -> Result<Generation, GenerateError> {
-    let prompt = match tokenize_checked(model, &request) {
-        Ok(prompt) => prompt,
+    let (prompt, matcher) = match prepare(model, &request) {
+        Ok(prepared) => prepared,
         Err(error) => {
             flag.release();
             return Err(error);
@@ -62,6 +66,7 @@ pub fn start(
     let handle = model.engine.submit(RunSpec {
         prompt,
         sampling: request.sampling,
+        matcher,
         max_tokens: request.max_tokens,
         stop: request.stop,
         min_tokens: request.min_tokens,
@@ -78,10 +83,11 @@ pub fn start(
     })
 }
 
-fn tokenize_checked(
+/// The tokens of the prompt, and the constraint compiled for this model.
+fn prepare(
     model: &LoadedModel,
     request: &GenerateRequest,
-) -> Result<Vec<Token>, GenerateError> {
+) -> Result<(Vec<Token>, Option<Matcher>), GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {
@@ -89,7 +95,10 @@ fn tokenize_checked(
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    tokenize(model, &request.prompt)
+    let prompt = tokenize(model, &request.prompt)?;
+    let constraint = request.constraint.as_ref();
+    let matcher = constraint.map(|constraint| model.engine.compile(constraint));
+    Ok((prompt, matcher.transpose()?))
 }
 
 /// The tokens of a prompt, as a run of it would get them.

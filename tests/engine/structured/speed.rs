@@ -117,10 +117,10 @@ fn expensive_masks_are_bounded() {
                     continue;
                 }
             };
-            let mut ahead = worker.start(matcher);
+            let mut ahead = worker.start(matcher, None);
             let mut random = Random::new(7);
             let mut slowest = Duration::ZERO;
-            for _ in 0..100 {
+            for _ in 0..30 {
                 let started = Instant::now();
                 let mask = ahead.mask();
                 slowest = slowest.max(started.elapsed());
@@ -149,7 +149,7 @@ fn expensive_masks_are_bounded() {
 fn measure(constrained: &Constrained, what: &str, constraint: &Constraint) -> Duration {
     let vocab = constrained.vocab();
     let (mut compiles, mut masks, mut accepts) = (Vec::new(), Vec::new(), Vec::new());
-    for seed in 1..=20 {
+    for seed in 1..=8 {
         let mut random = Random::new(seed);
         let started = Instant::now();
         let mut matcher = constrained.compiler.compile(constraint).unwrap();
