@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
+use super::form::FormArgs;
 use super::options::{ModelArgs, SamplingArgs, find_model, show_progress};
 use crate::api::openai::{timings_json, usage_json};
 use crate::chat::ChatMessage;
@@ -21,7 +22,7 @@ const INTERRUPTED: u8 = 130;
 /// `rein generate -m model.gguf -p "Hello"`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\""
+    after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  rein generate -m model.gguf -p \"A cat, as JSON.\" --json-schema cat.schema.json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\""
 )]
 pub(super) struct GenerateArgs {
     /// The model: a .gguf file, or its name in rein's model directory
@@ -51,6 +52,8 @@ pub(super) struct GenerateArgs {
     /// Print one JSON object: text, tokens, finish reason, usage and timings
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     load: ModelArgs,
     #[command(flatten)]
@@ -132,6 +135,7 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
         request.min_tokens = usize::MAX;
     }
     request.sampling = args.sampling.params();
+    request.constraint = args.form.constraint()?;
     Ok(request)
 }
 

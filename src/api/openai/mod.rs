@@ -6,6 +6,7 @@ mod head;
 mod messages;
 pub mod models;
 mod sampling;
+mod structured;
 mod unsupported;
 mod usage;
 

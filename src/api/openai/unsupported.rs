@@ -18,13 +18,11 @@ enum Neutral {
     AtLeast(f64),
     /// `[]`, `""` or `{}`.
     Empty,
-    /// `{"type": "text"}`.
-    TypeText,
     /// `["text"]`.
     ListOfText,
 }
 
-use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number, TypeText};
+use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number};
 
 /// Field, and the values that it may have as long as it is not supported.
 const NOT_YET: &[(&str, &[Neutral])] = &[
@@ -36,11 +34,7 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("enable_tools", &[Bool(false)]),
     ("mcp_servers", &[Empty]),
     ("web_search_options", &[]),
-    // Structured output: never answer with unconstrained text instead
-    ("response_format", &[TypeText]),
-    ("grammar", &[Empty]),
-    ("json_schema", &[]),
-    ("regex", &[Empty]),
+    // Other names for structured output: never answer with unconstrained text instead
     ("structured_outputs", &[Empty]),
     ("guided_json", &[]),
     ("guided_regex", &[Empty]),
@@ -108,7 +102,6 @@ impl Neutral {
                 Value::Object(object) => object.is_empty(),
                 _ => false,
             },
-            TypeText => value.get("type").and_then(Value::as_str) == Some("text"),
             ListOfText => value
                 .as_array()
                 .is_some_and(|items| items.len() == 1 && items[0].as_str() == Some("text")),
@@ -121,7 +114,6 @@ impl Neutral {
             Bool(value) => value.to_string(),
             Number(number) | AtMost(number) | AtLeast(number) => number.to_string(),
             Empty => "an empty value".to_owned(),
-            TypeText => "{\"type\": \"text\"}".to_owned(),
             ListOfText => "[\"text\"]".to_owned(),
         }
     }
@@ -164,12 +156,11 @@ mod tests {
             ("tool_choice", json!("none")),
             ("tool_choice", json!("auto")),
             ("enable_tools", json!(false)),
-            ("response_format", json!({"type": "text"})),
             ("logprobs", json!(false)),
             ("top_logprobs", json!(0)),
             ("n", json!(1)),
             ("use_adapter", json!(false)),
-            ("grammar", json!("")),
+            ("guided_regex", json!("")),
             ("mirostat", json!(0)),
             ("mirostat_tau", json!(5)),
             ("dry_multiplier", json!(0)),
@@ -207,7 +198,6 @@ mod tests {
                 json!({"type": "function", "function": {"name": "f"}}),
             ),
             ("enable_tools", json!(true)),
-            ("response_format", json!({"type": "json_object"})),
             ("logprobs", json!(true)),
             ("top_logprobs", json!(3)),
             ("n", json!(2)),
@@ -215,8 +205,8 @@ mod tests {
             ("use_adapter", json!(true)),
             ("use_adapter", json!("name")),
             ("continue_final_message", json!(true)),
-            ("grammar", json!("root ::= \"x\"")),
-            ("json_schema", json!({})),
+            ("guided_grammar", json!("root ::= \"x\"")),
+            ("guided_json", json!({})),
             ("mirostat", json!(2)),
             ("typical_p", json!(0.5)),
             ("top_n_sigma", json!(1)),
