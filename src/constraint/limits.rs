@@ -1,5 +1,5 @@
-//! The bounds of constraints. Everything here is checked before llguidance sees anything, except
-//! [`parser_limits`], which it checks itself while it works.
+//! The bounds of constraints. Everything here is checked before llguidance sees anything, except what it may
+//! spend: it checks that itself while it works.
 
 use std::time::Duration;
 

@@ -138,7 +138,7 @@ type Counts = HashMap<Vec<Token>, [f64; 2]>;
 /// Pearson's statistic that two samples of the same size come from one distribution, and its degrees of freedom.
 /// What is too rare for it is put together.
 fn chi_square(counts: &Counts) -> (f64, usize) {
-    let (common, rare): (Vec<_>, Vec<_>) = counts
+    let (common, rare): (Vec<&[f64; 2]>, Vec<&[f64; 2]>) = counts
         .values()
         .partition(|counts| counts[0] + counts[1] >= 20.0);
     let rest = rare.iter().fold([0.0, 0.0], |sum, counts| {
