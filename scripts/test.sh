@@ -18,11 +18,13 @@ profile=default
 
 build() { scripts/build.sh >/dev/null; }
 models() { scripts/models.sh all >/dev/null; }
+suite() { scripts/schema-suite.sh >/dev/null; }
 
 say "Everything: about 5 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
 step 'setup' scripts/setup.sh test
 step 'build' build
 step 'models' models
+step 'schema test suite' suite
 step 'tests' cargo nextest run --release --locked --profile "$profile" "$@"
 [ "$#" -eq 0 ] || exit 0
 step 'doctests' cargo test --release --locked --doc

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod chat;
 pub mod cli;
+pub mod constraint;
 pub mod embedding;
 pub mod engine;
 pub mod generation;
@@ -18,6 +19,7 @@ pub mod server;
 pub mod stop;
 
 pub use chat::{ChatMessage, Role};
+pub use constraint::Constraint;
 pub use embedding::{EmbedInput, EmbedRequest, RerankRequest};
 pub use engine::pooled::{EmbeddingError, Normalize};
 pub use generation::{

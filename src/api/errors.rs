@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+/// The code of a form that cannot be enforced.
+pub const INVALID_CONSTRAINT: &str = "invalid_constraint";
+
 /// Which family of paths a request came in by. It decides the shape of errors and one default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Surface {
@@ -98,6 +101,18 @@ impl ApiError {
         Self::new(400, message)
             .with_code("unsupported_parameter")
             .with_param(param)
+    }
+
+    /// 400: the form that the answer is to have cannot be enforced.
+    #[must_use]
+    pub fn invalid_constraint(message: impl Into<String>) -> Self {
+        Self::new(400, message).with_code(INVALID_CONSTRAINT)
+    }
+
+    /// 503: something is taken that is free again in a moment.
+    #[must_use]
+    pub fn busy(message: impl Into<String>, retry_after: u32) -> Self {
+        Self::new(503, message).with_retry_after(retry_after)
     }
 
     /// 400: the prompt does not fit. Studio's page looks for the words "Message too long".

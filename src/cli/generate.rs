@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
+use super::form::FormArgs;
 use super::options::{ModelArgs, find_model, show_progress};
 use super::sampling_args::SamplingArgs;
 use crate::api::openai::{logprobs_json, timings_json, usage_json};
@@ -24,7 +25,7 @@ const INTERRUPTED: u8 = 130;
 /// `rein generate -m model.gguf -p "Hello"`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\""
+    after_help = "Examples:\n  rein generate -m model.gguf -p \"Name three rivers.\" --temperature 0\n  rein generate -m model.gguf --raw -p \"Once upon a time\" -n 64 --json\n  rein generate -m model.gguf -p \"A cat, as JSON.\" --json-schema cat.schema.json\n  cat notes.txt | rein generate -m model.gguf --system \"Summarise.\""
 )]
 pub(super) struct GenerateArgs {
     /// The model: a .gguf file, or its name in rein's model directory
@@ -57,6 +58,8 @@ pub(super) struct GenerateArgs {
     /// Tell in it how likely each token was, and the N most likely in its place
     #[arg(long, value_name = "N", requires = "json", value_parser = clap::value_parser!(u8).range(0..=20))]
     logprobs: Option<u8>,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     load: ModelArgs,
     #[command(flatten, next_help_heading = "Sampling")]
@@ -144,6 +147,7 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
     }
     request.sampling = args.sampling.params();
     request.sampling.logprobs = args.logprobs;
+    request.constraint = args.form.constraint()?;
     Ok(request)
 }
 

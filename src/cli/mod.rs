@@ -1,5 +1,6 @@
 //! The `rein` command: one file a command.
 
+mod form;
 mod generate;
 mod options;
 mod run;

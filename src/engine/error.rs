@@ -1,5 +1,6 @@
 //! Errors of the engine.
 
+use crate::constraint::MatchError;
 use crate::llama::LlamaError;
 use crate::sampling::SamplingError;
 
@@ -38,6 +39,9 @@ pub(super) enum DrawError {
     /// There are no logits, or the token has no text.
     #[error(transparent)]
     Llama(#[from] LlamaError),
+    /// The run's constraint cannot be followed any further.
+    #[error(transparent)]
+    Constraint(#[from] MatchError),
     /// There is nothing to draw.
     #[error(transparent)]
     Sampling(#[from] SamplingError),

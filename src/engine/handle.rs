@@ -16,6 +16,7 @@ use super::error::{EngineError, SubmitError};
 use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::grid::GRID;
 use super::run::{Run, RunSpec};
+use crate::constraint::{Constraint, ConstraintError, LazyCompiler, MaskWorker, Matcher};
 use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
@@ -133,6 +134,8 @@ pub struct Engine {
     dry: DryCache,
     /// The tokens that end an answer.
     ends: Arc<[Token]>,
+    compiler: LazyCompiler,
+    masks: MaskWorker,
     shared: Arc<Shared>,
     queue: Sender<Run>,
     next_id: AtomicU64,
@@ -166,8 +169,9 @@ impl Engine {
             },
             &|| flag.is_set(),
         )?;
+        let masks = MaskWorker::spawn()?;
         if !context.has_memory() {
-            return Ok(Self::without_generation(model, params));
+            return Ok(Self::without_generation(model, params, masks));
         }
         let draft_model = draft_model(model, &params, flag)?;
         let n_ctx = context.n_ctx_seq() as usize;
@@ -190,6 +194,8 @@ impl Engine {
             params,
             dry: DryCache::default(),
             ends: model.vocab().ends().collect(),
+            compiler: LazyCompiler::default(),
+            masks,
             shared,
             queue,
             next_id: AtomicU64::new(0),
@@ -200,7 +206,7 @@ impl Engine {
     }
 
     /// An engine without a decode thread, for an encoder: it refuses every run.
-    fn without_generation(model: &Model, params: EngineParams) -> Self {
+    fn without_generation(model: &Model, params: EngineParams, masks: MaskWorker) -> Self {
         let (queue, _) = crossbeam_channel::bounded(0);
         Self {
             model: model.clone(),
@@ -208,6 +214,8 @@ impl Engine {
             params,
             dry: DryCache::default(),
             ends: Arc::new([]),
+            compiler: LazyCompiler::default(),
+            masks,
             shared: Arc::new(Shared {
                 waiting: AtomicUsize::new(0),
                 running: AtomicUsize::new(0),
@@ -275,6 +283,13 @@ impl Engine {
         self.shared.closing().is_none()
     }
 
+    /// Compiles what an answer is to look like, for [`RunSpec::matcher`]. Takes milliseconds, at the first call
+    /// up to a second more, for the vocabulary; never on the decode thread.
+    pub fn compile(&self, constraint: &Constraint) -> Result<Matcher, ConstraintError> {
+        let compiler = self.compiler.get(self.model.vocab())?;
+        compiler.compile(constraint)
+    }
+
     /// Puts a run into the queue. Does not block, but takes a moment where a run is the first to use DRY with its
     /// sequence breakers: they are looked up in the vocabulary.
     pub fn submit(&self, spec: RunSpec) -> Result<RunHandle, SubmitError> {
@@ -286,7 +301,7 @@ impl Engine {
         })
     }
 
-    fn try_submit(&self, spec: RunSpec) -> Result<RunHandle, (SubmitError, StopFlag)> {
+    fn try_submit(&self, mut spec: RunSpec) -> Result<RunHandle, (SubmitError, StopFlag)> {
         let flag = spec.flag.clone();
         let refuse = |error| (error, flag.clone());
         if !self.is_running() {
@@ -316,7 +331,10 @@ impl Engine {
         let (sender, events) = mpsc::channel(self.params.event_buffer.max(8));
         let parked = Arc::new(AtomicBool::new(false));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let run = Run::new(id, spec, sampler, self.n_ctx, sender, parked.clone());
+        // The first mask is computed while the run waits and while its prompt is read.
+        let matcher = spec.matcher.take();
+        let masks = matcher.map(|matcher| self.masks.start(matcher, Some(self.worker.clone())));
+        let run = Run::new(id, spec, sampler, masks, self.n_ctx, sender, parked.clone());
         if let Err(error) = self.queue.try_send(run) {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(refuse(match error {

@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::drafts::RunDrafts;
+use super::error::DrawError;
 use super::events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
 use super::text::{OutputText, Pushed};
 use super::{grid, handle};
+use crate::constraint::{MaskAhead, Matcher};
 use crate::llama::{SeqId, Token};
-use crate::sampling::{Sampler, SamplingError, SamplingParams, TokenLogprobs};
+use crate::sampling::{Sampler, SamplingParams, TokenLogprobs};
 use crate::stop::StopFlag;
 
 /// What is asked of the engine: tokens in, and how to go on from them.
@@ -23,6 +25,8 @@ pub struct RunSpec {
     pub prompt: Vec<Token>,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
+    /// The form that the answer keeps to; see [`Engine::compile`](super::Engine::compile).
+    pub matcher: Option<Matcher>,
     /// Upper bound on generated tokens; `None` means what is left of the context.
     pub max_tokens: Option<u32>,
     /// Stop strings.
@@ -67,6 +71,10 @@ pub(super) struct Run {
     pub(super) sampler: Sampler,
     /// Guesses at its next tokens; `None` where none are wanted.
     pub(super) drafts: Option<RunDrafts>,
+    /// What its constraint lets be drawn; `None` where it has none.
+    masks: Option<MaskAhead>,
+    /// Logits whose draw waits for its mask; empty where none does.
+    held_row: Vec<f32>,
     pub(super) idle_steps: u32,
     /// Whose prefix it waits for.
     pub(super) awaits: Option<Awaited>,
@@ -102,6 +110,7 @@ impl Run {
         id: u64,
         spec: RunSpec,
         sampler: Sampler,
+        masks: Option<MaskAhead>,
         n_ctx: usize,
         events: mpsc::Sender<RunEvent>,
         parked: Arc<AtomicBool>,
@@ -119,6 +128,8 @@ impl Run {
             seq: None,
             sampler,
             drafts: None,
+            masks,
+            held_row: Vec::new(),
             idle_steps: 0,
             awaits: None,
             parked_since: None,
@@ -193,7 +204,7 @@ impl Run {
         RunView {
             remaining: self.remaining(),
             idle_steps: self.idle_steps,
-            parked: self.parked_since.is_some() || self.awaits.is_some(),
+            parked: self.parked_since.is_some() || self.awaits.is_some() || self.holds_row(),
             pause_after: usize::MAX,
             to_grid: self.deterministic.then(|| grid::to_next(self.computed)),
         }
@@ -239,17 +250,61 @@ impl Run {
         }
     }
 
-    /// How many tokens may follow the next one.
-    pub(super) fn room(&self) -> usize {
-        self.max_new.saturating_sub(self.n_generated() + 1)
+    /// True where the answer has a form to keep to.
+    pub(super) fn is_constrained(&self) -> bool {
+        self.masks.is_some()
     }
 
-    /// Draws the token that follows a row of logits; the caller hands it to [`Self::accept`], in the order of the draws.
-    pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, SamplingError> {
-        let drawn = self.sampler.draw(logits, None)?;
+    /// Waits a little for what the next token may be; false where that is not known yet.
+    pub(super) fn knows_its_mask(&mut self, patience: Duration) -> bool {
+        let masks = self.masks.as_mut();
+        masks.is_none_or(|masks| masks.is_ready(patience))
+    }
+
+    /// True where the answer has its form and nothing may follow. Never waits.
+    pub(super) fn is_complete(&mut self) -> bool {
+        self.masks.as_mut().is_some_and(MaskAhead::is_complete)
+    }
+
+    /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws. Where the answer has
+    /// a form, what the token after it may be is computed from here on, beside the decode.
+    pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
+        let drawn = match &mut self.masks {
+            None => self.sampler.draw(logits, None)?,
+            Some(masks) => {
+                let drawn = self.sampler.draw(logits, Some(masks.mask()?))?;
+                masks.advance(drawn.token);
+                drawn
+            }
+        };
         self.sampler.accept(drawn.token);
         self.logprobs.extend(drawn.logprobs);
         Ok(drawn.token)
+    }
+
+    /// Keeps a row of logits until its mask is there; the context forgets it with its next decode.
+    pub(super) fn hold_row(&mut self, logits: &[f32]) {
+        self.held_row.extend_from_slice(logits);
+    }
+
+    /// True where the next token is computed and waits for its mask.
+    pub(super) fn holds_row(&self) -> bool {
+        !self.held_row.is_empty()
+    }
+
+    /// Draws from the row that was kept.
+    pub(super) fn draw_held(&mut self) -> Result<Token, DrawError> {
+        let mut row = std::mem::take(&mut self.held_row);
+        let token = self.draw(&row);
+        // Its memory is kept: where one mask was late, others will be.
+        row.clear();
+        self.held_row = row;
+        token
+    }
+
+    /// How many tokens may follow the next one.
+    pub(super) fn room(&self) -> usize {
+        self.max_new.saturating_sub(self.n_generated() + 1)
     }
 
     /// Takes a drawn token. Returns why the run is over, if it is. Nothing is sent before [`Self::flush`].

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
 use crate::chat::{PromptPiece, RenderInput, TemplateError};
+use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
 use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
 use crate::models::LoadedModel;
@@ -20,6 +21,9 @@ pub enum GenerateError {
     /// The engine refused the run.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The form that the answer is to have cannot be enforced.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
     /// The tokenizer failed.
     #[error(transparent)]
     Llama(#[from] LlamaError),
@@ -42,8 +46,8 @@ pub struct Generation {
     model: Arc<LoadedModel>,
 }
 
-/// Renders, tokenises and submits. Takes as long as that takes (milliseconds; the template engine is
-/// limited by fuel), so async code calls it on a blocking thread.
+/// Renders, tokenises, compiles the constraint and submits. Takes as long as that takes (milliseconds; the template
+/// engine is limited by fuel, a constraint by seconds), so async code calls it on a blocking thread.
 ///
 /// On an error the flag is released: whoever waits for it to stop need not wait.
 pub fn start(
@@ -66,10 +70,11 @@ pub fn start_choices(
     flags: &[StopFlag],
     time_limit: Option<Duration>,
 ) -> Result<Vec<Generation>, GenerateError> {
-    let started = tokenize_checked(model, &request).and_then(|prompt| {
+    let started = prepare(model, &request).and_then(|(prompt, matcher)| {
         let deadline = time_limit.map(|limit| Instant::now() + limit);
         let run = |(choice, flag): (usize, &StopFlag)| {
-            let spec = run_spec(&request, prompt.clone(), choice, deadline, flag);
+            let mut spec = run_spec(&request, prompt.clone(), choice, deadline, flag);
+            spec.matcher = matcher.as_ref().map(Matcher::fork);
             let handle = model.engine.submit(spec)?;
             Ok(Generation {
                 handle,
@@ -98,6 +103,7 @@ fn run_spec(
     RunSpec {
         prompt,
         sampling,
+        matcher: None,
         max_tokens: request.max_tokens,
         stop: request.stop.clone(),
         min_tokens: request.min_tokens,
@@ -109,10 +115,11 @@ fn run_spec(
     }
 }
 
-fn tokenize_checked(
+/// The tokens of the prompt, and the constraint compiled for this model.
+fn prepare(
     model: &LoadedModel,
     request: &GenerateRequest,
-) -> Result<Vec<Token>, GenerateError> {
+) -> Result<(Vec<Token>, Option<Matcher>), GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {
@@ -120,7 +127,10 @@ fn tokenize_checked(
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    tokenize(model, &request.prompt)
+    let prompt = tokenize(model, &request.prompt)?;
+    let constraint = request.constraint.as_ref();
+    let matcher = constraint.map(|constraint| model.engine.compile(constraint));
+    Ok((prompt, matcher.transpose()?))
 }
 
 /// The tokens of a prompt, as a run of it would get them.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::chat::ChatMessage;
+use crate::constraint::Constraint;
 use crate::llama::Token;
 use crate::sampling::SamplingParams;
 
@@ -15,6 +16,8 @@ pub struct GenerateRequest {
     pub prompt: Prompt,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
+    /// The form that the answer keeps to, from its first character to its last.
+    pub constraint: Option<Constraint>,
     /// Upper bound on generated tokens; `None` means what is left of the context.
     pub max_tokens: Option<u32>,
     /// Strings that end the answer; they are not part of it. At most [`MAX_STOP_STRINGS`].
@@ -75,6 +78,7 @@ impl GenerateRequest {
         Self {
             prompt,
             sampling: SamplingParams::default(),
+            constraint: None,
             max_tokens: None,
             stop: Vec::new(),
             min_tokens: 0,

@@ -78,6 +78,17 @@ impl TokenMask {
         })
     }
 
+    /// The allowed tokens, in order.
+    pub fn tokens(&self) -> impl Iterator<Item = Token> + '_ {
+        self.words.iter().enumerate().flat_map(|(at, &word)| {
+            std::iter::successors((word != 0).then_some(word), |&left| {
+                let rest = left & (left - 1);
+                (rest != 0).then_some(rest)
+            })
+            .map(move |left| Token((at * WORD) as i32 + left.trailing_zeros() as i32))
+        })
+    }
+
     /// Allows a token. One that the mask does not cover stays forbidden.
     pub fn allow(&mut self, token: Token) {
         let index = token.index();
@@ -164,6 +175,9 @@ mod tests {
                 prop_assert_eq!(logit > f32::NEG_INFINITY, expected);
                 prop_assert_eq!(mask.allows(Token(index as i32)), expected);
             }
+            let listed: Vec<Token> = mask.tokens().collect();
+            let every = (0..n_mask as i32).map(Token);
+            prop_assert_eq!(listed, every.filter(|&token| mask.allows(token)).collect::<Vec<_>>());
             let copy = TokenMask::from_words(mask.words(), n_mask);
             prop_assert_eq!(copy, mask);
         }

@@ -12,6 +12,7 @@ use super::body::JsonBody;
 use super::fan_out::fan_out;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
+use crate::api::errors::INVALID_CONSTRAINT;
 use crate::api::openai::{
     ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response,
 };
@@ -39,10 +40,16 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
     };
     let (stream, include_usage) = (request.stream, request.include_usage);
     let choices = request.choices;
+    let form_field = request.form_field;
     let mut generate = with_thinking(&model, request);
     let wants_logprobs = generate.sampling.logprobs.is_some();
     generate.namespace = body.namespace;
-    let answer = begin(state, &model, &ids, generate, choices).await?;
+    let answer = begin(state, &model, &ids, generate, choices)
+        .await
+        .map_err(|error| match form_field {
+            Some(field) if error.code == Some(INVALID_CONSTRAINT) => error.with_param(field),
+            _ => error,
+        })?;
     if stream {
         let encoder = ChatStreamEncoder::new(&head, choices, include_usage, body.surface);
         return Ok(stream_reply(answer, encoder));
@@ -80,18 +87,21 @@ pub(super) async fn begin(
     })
 }
 
-/// Tells the template about thinking, in the words that it knows.
+/// Tells the template about thinking, in the words that it knows. An answer that has a form from its first character
+/// on leaves no room for thoughts, so these are off unless they are asked for.
 fn with_thinking(model: &LoadedModel, request: ChatRequest) -> GenerateRequest {
     let effort = request.reasoning_effort.map(|effort| match effort {
         ReasoningEffort::Low => Effort::Low,
         ReasoningEffort::Medium => Effort::Medium,
         ReasoningEffort::High => Effort::High,
     });
-    let kwargs = model.capabilities.reasoning_kwargs(
-        request.enable_thinking,
-        effort,
-        request.preserve_thinking,
-    );
+    let is_constrained = request.generate.constraint.is_some();
+    let thinking = request
+        .enable_thinking
+        .or((is_constrained && effort.is_none()).then_some(false));
+    let kwargs = model
+        .capabilities
+        .reasoning_kwargs(thinking, effort, request.preserve_thinking);
     let mut generate = request.generate;
     if let Prompt::Chat(chat) = &mut generate.prompt {
         chat.template_kwargs.extend(kwargs);

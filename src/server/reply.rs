@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::{ApiError, Surface};
+use crate::constraint::ConstraintError;
 use crate::engine::SubmitError;
 use crate::generation::GenerateError;
 use crate::models::{IdentifyError, LoadError};
@@ -44,8 +45,19 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
         GenerateError::Template(_) | GenerateError::Submit(_) => {
             ApiError::invalid_value("messages", error.to_string())
         }
+        GenerateError::Constraint(ConstraintError::Busy(_)) => {
+            ApiError::busy(sentence(&error.to_string()), 1)
+        }
+        GenerateError::Constraint(_) => ApiError::invalid_constraint(sentence(&error.to_string())),
         GenerateError::Llama(_) => ApiError::internal(error.to_string()),
     }
+}
+
+/// An error's text as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest).chain(['.']).collect()
 }
 
 /// What a client is told about a load that failed.

@@ -9,9 +9,11 @@ import os
 import re
 import subprocess
 import time
+import typing
 import urllib.request
 
 import openai
+import pydantic
 import pytest
 
 # Only tells a hang from a slow machine.
@@ -136,12 +138,45 @@ def test_a_stop_string_ends_the_answer_and_is_not_part_of_it(client, model):
     assert answer.message.content == text[: text.index(stop)]
 
 
+class Pet(pydantic.BaseModel):
+    """What a client may ask for: nested, optional and enumerated."""
+
+    name: typing.Annotated[str, pydantic.Field(max_length=20)]
+    kind: typing.Literal["cat", "dog"]
+    age: int | None
+    toys: typing.Annotated[list[str], pydantic.Field(max_length=2)]
+
+
+def schema_format(schema):
+    return {"type": "json_schema", "json_schema": {"name": "pet", "strict": True, "schema": schema}}
+
+
+def test_an_answer_is_valid_under_a_json_schema(client, model):
+    response_format = schema_format(Pet.model_json_schema())
+    settings = {"max_tokens": 300, "response_format": response_format}
+    whole = ask(client, model, "Describe a pet, as JSON.", **settings).choices[0]
+    assert whole.finish_reason == "stop"
+    Pet.model_validate_json(whole.message.content)
+    chunks = ask(client, model, "Describe a pet, as JSON.", stream=True, **settings)
+    text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
+    Pet.model_validate_json(text)
+
+
+def test_the_sdk_parses_an_answer_into_a_class(client, model):
+    messages = [{"role": "user", "content": "Describe a pet, as JSON."}]
+    answer = client.chat.completions.parse(
+        model=model, messages=messages, response_format=Pet, temperature=0, max_tokens=300
+    )
+    assert isinstance(answer.choices[0].message.parsed, Pet)
+
+
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
         ({"temperature": 9}, "invalid_value"),
         ({"max_tokens": 0}, "invalid_value"),
-        ({"response_format": {"type": "json_object"}}, "unsupported_parameter"),
+        ({"response_format": {"type": "xml"}}, "invalid_value"),
+        ({"response_format": schema_format({"not": {}})}, "invalid_constraint"),
         ({"text": "word " * 5000}, "context_length_exceeded"),
         ({"text": ""}, "invalid_value"),
         ({"text": "word " * 5000, "stream": True}, "context_length_exceeded"),

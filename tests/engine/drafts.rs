@@ -57,7 +57,8 @@ fn an_answer_with_drafts_is_the_models_own_argmax() {
 
 #[test]
 fn a_draft_model_guesses_and_the_model_decides() {
-    // Its own draft model: at temperature 0 nearly every guess is right.
+    // Its own draft model: at temperature 0 nearly every guess is right. It costs as much as it saves, so it is only asked
+    // now and then.
     let options = LoadOptions {
         context: 512,
         parallel: 2,

@@ -22,6 +22,7 @@ mod replay;
 mod sampling;
 mod soak;
 mod stop;
+mod structured;
 mod support;
 mod tiny;
 mod tiny_bert;

@@ -17,6 +17,20 @@ pub struct Fit {
 /// Computes every position of `prompt` + `output` alone and compares. Tokens in `banned` count as if they
 /// were not in the vocabulary.
 pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[Token]) -> Fit {
+    replay_edited(model, prompt, output, |_, logits| {
+        for token in banned {
+            logits[token.index()] = f32::NEG_INFINITY;
+        }
+    })
+}
+
+/// The same, where `edit` says which tokens count: it gets the number of the output token and its logits.
+pub fn replay_edited(
+    model: &LocalModel,
+    prompt: &[Token],
+    output: &[Token],
+    mut edit: impl FnMut(usize, &mut [f32]),
+) -> Fit {
     let native = model.loaded().engine.model();
     let mut context = Context::new(
         native,
@@ -51,11 +65,9 @@ pub fn replay(model: &LocalModel, prompt: &[Token], output: &[Token], banned: &[
         );
     }
     let mut row = batch.len() - 1;
-    for &token in output {
+    for (number, &token) in output.iter().enumerate() {
         let mut logits = context.logits(row).unwrap().to_vec();
-        for token in banned {
-            logits[token.index()] = f32::NEG_INFINITY;
-        }
+        edit(number, &mut logits);
         let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let gap = best - logits[token.index()];
         fit.argmax += usize::from(gap == 0.0);

@@ -13,4 +13,5 @@ mod control;
 mod queue;
 mod slow_reader;
 mod stream;
+mod structured;
 mod witness;

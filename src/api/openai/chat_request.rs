@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::messages::parse_messages;
-use super::{sampling, unsupported};
+use super::{sampling, structured, unsupported};
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
 use crate::generation::{ChatPrompt, GenerateRequest, Prompt};
@@ -76,6 +76,8 @@ pub struct ChatRequest {
     pub reasoning_effort: Option<ReasoningEffort>,
     /// Whether earlier thoughts stay in the prompt, where the request says.
     pub preserve_thinking: Option<bool>,
+    /// The field that asks for a form of the answer, for errors that are found when it is compiled.
+    pub form_field: Option<&'static str>,
     /// What to generate. The template is told nothing about thinking yet: that depends on the model.
     pub generate: GenerateRequest,
 }
@@ -91,6 +93,7 @@ impl ChatRequest {
         let messages = request
             .list("messages")?
             .ok_or_else(|| request.missing("messages", "a list with at least one user message"))?;
+        let form = structured::form(&request)?;
         let mut kwargs = template_kwargs(&request)?;
         let enable_thinking = enable_thinking(&request, &mut kwargs)?;
         let include_usage = match request.fields("stream_options")? {
@@ -117,7 +120,9 @@ impl ChatRequest {
                 ],
             )?,
             preserve_thinking: request.boolean("preserve_thinking")?,
+            form_field: form.as_ref().map(|form| form.field),
             generate: GenerateRequest {
+                constraint: form.map(|form| form.constraint),
                 sampling: sampling::sampling(&request)?,
                 max_tokens: sampling::max_tokens(&request)?,
                 stop: sampling::stop(&request)?,

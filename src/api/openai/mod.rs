@@ -7,6 +7,7 @@ mod logprobs;
 mod messages;
 pub mod models;
 mod sampling;
+mod structured;
 mod unsupported;
 mod usage;
 

@@ -18,13 +18,11 @@ enum Neutral {
     AtLeast(f64),
     /// `[]`, `""` or `{}`.
     Empty,
-    /// `{"type": "text"}`.
-    TypeText,
     /// `["text"]`.
     ListOfText,
 }
 
-use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number, TypeText};
+use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number};
 
 /// Field, and the values that it may have as long as it is not supported.
 const NOT_YET: &[(&str, &[Neutral])] = &[
@@ -36,11 +34,7 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("enable_tools", &[Bool(false)]),
     ("mcp_servers", &[Empty]),
     ("web_search_options", &[]),
-    // Structured output: never answer with unconstrained text instead
-    ("response_format", &[TypeText]),
-    ("grammar", &[Empty]),
-    ("json_schema", &[]),
-    ("regex", &[Empty]),
+    // Other names for structured output: never answer with unconstrained text instead
     ("structured_outputs", &[Empty]),
     ("guided_json", &[]),
     ("guided_regex", &[Empty]),
@@ -98,7 +92,6 @@ impl Neutral {
                 Value::Object(object) => object.is_empty(),
                 _ => false,
             },
-            TypeText => value.get("type").and_then(Value::as_str) == Some("text"),
             ListOfText => value
                 .as_array()
                 .is_some_and(|items| items.len() == 1 && items[0].as_str() == Some("text")),
@@ -111,7 +104,6 @@ impl Neutral {
             Bool(value) => value.to_string(),
             Number(number) | AtMost(number) | AtLeast(number) => number.to_string(),
             Empty => "an empty value".to_owned(),
-            TypeText => "{\"type\": \"text\"}".to_owned(),
             ListOfText => "[\"text\"]".to_owned(),
         }
     }
@@ -154,10 +146,9 @@ mod tests {
             ("tool_choice", json!("none")),
             ("tool_choice", json!("auto")),
             ("enable_tools", json!(false)),
-            ("response_format", json!({"type": "text"})),
             ("n", json!(1)),
             ("use_adapter", json!(false)),
-            ("grammar", json!("")),
+            ("guided_regex", json!("")),
             ("tfs_z", json!(1.0)),
             ("top_a", json!(0)),
             ("samplers", json!([])),
@@ -191,12 +182,11 @@ mod tests {
                 json!({"type": "function", "function": {"name": "f"}}),
             ),
             ("enable_tools", json!(true)),
-            ("response_format", json!({"type": "json_object"})),
             ("use_adapter", json!(true)),
             ("use_adapter", json!("name")),
             ("continue_final_message", json!(true)),
-            ("grammar", json!("root ::= \"x\"")),
-            ("json_schema", json!({})),
+            ("guided_grammar", json!("root ::= \"x\"")),
+            ("guided_json", json!({})),
             ("mirostat_mode", json!(2)),
             ("tfs_z", json!(0.5)),
             ("top_a", json!(0.2)),

@@ -44,7 +44,9 @@ impl DecodeThread {
             };
             self.rescue(place);
             run.admit(place.seq);
-            if self.drafts != DraftKind::Off && !run.deterministic {
+            // What a form allows is known one token ahead only.
+            let drafts = !run.deterministic && !run.is_constrained();
+            if self.drafts != DraftKind::Off && drafts {
                 run.drafts = Some(RunDrafts::new(self.drafts.into(), run.namespace));
             }
             self.metrics

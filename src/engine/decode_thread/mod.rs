@@ -3,6 +3,7 @@
 //! It never blocks on a client, never awaits, and parks itself when there is nothing to do.
 
 mod admission;
+mod constrained;
 mod drafting;
 mod ending;
 mod step;
@@ -26,6 +27,7 @@ use super::metrics::EngineMetrics;
 use super::planner::{Chunk, Limits, RunView, plan};
 use super::prefix::{HostCache, Sequences};
 use super::run::Run;
+use crate::constraint::limits::STEP_TIME;
 use crate::llama::{Batch, Context, DecodeOutcome, SeqId, SeqState, Token};
 use crate::stop::{StopCause, StopFlag};
 
@@ -140,6 +142,8 @@ impl DecodeThread {
         self.take_commands();
         self.sweep();
         self.admit();
+        self.draw_held();
+        self.finish_complete();
         self.publish();
         let views = self.views();
         let plan = plan(&views, &self.cost, self.limits);
@@ -194,7 +198,9 @@ impl DecodeThread {
         self.context.rest();
         let limits = self.active.iter().flat_map(|run| {
             let slow = run.parked_since.map(|since| since + self.slow_client);
-            [run.deadline, slow].into_iter().flatten()
+            // A mask that takes too long is given up by whoever waits for it.
+            let held = run.holds_row().then(|| Instant::now() + STEP_TIME);
+            [run.deadline, slow, held].into_iter().flatten()
         });
         match limits.min() {
             Some(next) => std::thread::park_timeout(next.saturating_duration_since(Instant::now())),

@@ -149,6 +149,15 @@ impl DecodeThread {
             return;
         }
         let id = run.id;
+        match self.holds(index, row) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => return self.fail_all(&[id], &error.to_string()),
+        }
+        // Nothing could be drawn but the end, which is not counted before such a decode either.
+        if self.active[index].is_complete() {
+            return self.finish(index, FinishReason::EndOfTurn);
+        }
         match self.draw(index, row) {
             Ok(token) => self.emit_all(index, &[token]),
             Err(error) => self.fail_all(&[id], &error.to_string()),
@@ -157,7 +166,7 @@ impl DecodeThread {
 
     /// Draws the token that follows a row, for the caller to [`Self::emit`].
     pub(super) fn draw(&mut self, index: usize, row: usize) -> Result<Token, DrawError> {
-        Ok(self.active[index].draw(self.context.logits(row)?)?)
+        self.active[index].draw(self.context.logits(row)?)
     }
 
     /// Adds a drawn token to its run's answer. Returns why the run is over, if it is.
