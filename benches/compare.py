@@ -115,7 +115,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", metavar="NAME", choices=names,
                         help="only this one; may be repeated: " + ", ".join(names))
     parser.add_argument("--only", choices=(Rein.name, LlamaServer.name), help="one server, no ratios")
-    parser.add_argument("--stop-tries", type=int, default=2, help="stops of each kind in a round (%(default)s)")
+    parser.add_argument("--stop-tries", type=int, default=1, help="stops of each kind in a round (%(default)s)")
     parser.add_argument("--idle-seconds", type=float, default=10, help="how long idleness is watched (%(default)s)")
     parser.add_argument("-c", "--ctx-size", type=int, default=32768,
                         help="context for all slots, where the scenario does not say (%(default)s)")

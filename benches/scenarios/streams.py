@@ -58,9 +58,9 @@ class Throughput(Scenario):
 
     section = "Streams"
     on = (models.GEMMA,)
-    tokens = 96
+    tokens = 128
     # Few streams are soon over: they are repeated until about as many tokens have come as of many.
-    least_tokens = 500
+    least_tokens = 300
 
     def __init__(self, streams: int) -> None:
         shown = "1 stream" if streams == 1 else f"{streams} streams"
