@@ -6,22 +6,16 @@ from servers import Server
 
 WITH_DRAFTS = Arm("rein, drafts", REIN.server, ("--speculative-type", "default"))
 
-PAGE = """def total_price(items, tax_rate):
-    subtotal = 0
-    for item in items:
-        subtotal = subtotal + item.price * item.quantity
-    tax = subtotal * tax_rate
-    return subtotal + tax
-
-
-def print_receipt(items, tax_rate):
-    print("Receipt")
-    print("-------")
-    for item in items:
-        print(item.name, item.quantity, item.price)
-    print("-------")
-    print("Total:", total_price(items, tax_rate))
-"""
+# Plain prose: a model of this size copies it nearly word for word, which it does not do with code.
+PAGE = (
+    "The harbour of Brenmouth lies where the river Aske meets the sea. "
+    "Every morning at six, the ferry leaves for the island with the post, the bread and the school children. "
+    "Captain Tom Hale has steered it for thirty years. "
+    "He knows each rock by its name, and each gull, he says, by its temper. "
+    "In winter the crossing takes an hour, because the current runs hard against the bow. "
+    "In summer it takes half of that, and the captain lets the youngest child hold the wheel. "
+    "When the bell of the old church rings nine, the ferry is back at the quay, and Captain Tom Hale goes home to his garden, his pipe and his three grey cats."
+)
 
 
 class Drafts(Scenario):
@@ -33,11 +27,11 @@ class Drafts(Scenario):
         Metric("story", "a sampled story, decode with drafts", "tok/s", higher=True),
     )
     setup = Setup(arms=(WITH_DRAFTS, REIN))
-    rewrite_tokens, story_tokens, tries = 160, 128, 2
+    rewrite_tokens, story_tokens, tries = 112, 128, 2
 
     async def run(self, server: Server, context: Context) -> Values:
         endless = await server.endless()
-        page = prompts.user(f"Repeat this text, and write Invoice instead of Receipt:\n\n{PAGE}\n\nRepeat it all again.")
+        page = prompts.user(f"Copy this text word for word, but write Anna instead of Tom:\n\n{PAGE}")
         rewrite = prompts.request(page, self.rewrite_tokens, **endless)
         values: Values = {"rewrite": [], "story": []}
         for number in range(self.tries):

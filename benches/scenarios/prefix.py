@@ -65,9 +65,9 @@ class IdleConversations(Scenario):
     )
     setup = Setup(context=32768, parallel=4, arms=(Arm(REIN.name, REIN.server, ("--cache-ram", "4096")),))
     on = models.BOTH
-    # 16,000 tokens take a while to read, and each round has three pairs.
+    # 16,000 tokens take a while to read, and each round has four pairs.
     most_rounds = 2
-    conversations, words, tokens, pairs = 8, 2000, 100, 3
+    conversations, words, tokens, pairs = 8, 2000, 100, 4
 
     async def run(self, server: Server, context: Context) -> Values:
         waiting = [
