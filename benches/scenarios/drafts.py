@@ -27,20 +27,21 @@ class Drafts(Scenario):
         Metric("story", "a sampled story, decode with drafts", "tok/s", higher=True),
     )
     setup = Setup(arms=(WITH_DRAFTS, REIN))
-    rewrite_tokens, story_tokens, tries = 112, 128, 2
+    rewrite_tokens, story_tokens, stories = 112, 128, 2
 
     async def run(self, server: Server, context: Context) -> Values:
         endless = await server.endless()
         page = prompts.user(f"Copy this text word for word, but write Anna instead of Tom:\n\n{PAGE}")
         rewrite = prompts.request(page, self.rewrite_tokens, **endless)
-        values: Values = {"rewrite": [], "story": []}
-        for number in range(self.tries):
-            seed = 10 * context.round + number
+        # Once a start: a second time, drafts would come from the first answer.
+        rewritten = await self._rate(server, rewrite, self.rewrite_tokens)
+        stories = []
+        for number in range(self.stories):
+            seed = self.stories * context.round + number
             story = prompts.request(prompts.about(prompts.TOPICS[seed % 20]), self.story_tokens, **endless)
             story |= {"temperature": 1.0, "seed": seed}
-            values["rewrite"].append(await self._rate(server, rewrite, self.rewrite_tokens))
-            values["story"].append(await self._rate(server, story, self.story_tokens))
-        return values
+            stories.append(await self._rate(server, story, self.story_tokens))
+        return {"rewrite": [rewritten], "story": stories}
 
     @staticmethod
     async def _rate(server: Server, request: dict, tokens: int) -> float:
