@@ -5,6 +5,7 @@ from scenarios.base import REIN, Arm, Context, Metric, Scenario, Setup, Values, 
 from servers import Server
 
 WITH_DRAFTS = Arm("rein, drafts", REIN.server, ("--speculative-type", "default"))
+WITHOUT = Arm(REIN.name, REIN.server, ("--speculative-type", "off"))
 
 # Plain prose: a model of this size copies it nearly word for word, which it does not do with code.
 PAGE = (
@@ -26,7 +27,7 @@ class Drafts(Scenario):
         Metric("rewrite", "a page written again with one change, decode with drafts", "tok/s", higher=True),
         Metric("story", "a sampled story, decode with drafts", "tok/s", higher=True),
     )
-    setup = Setup(arms=(WITH_DRAFTS, REIN))
+    setup = Setup(arms=(WITH_DRAFTS, WITHOUT))
     rewrite_tokens, story_tokens, stories = 112, 128, 2
 
     async def run(self, server: Server, context: Context) -> Values:
