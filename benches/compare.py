@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""rein and llama-server on the same machine, model and settings: a table of ratios.
+"""rein and llama-server on the same machine, models and settings: bounds, tables of ratios, curves.
 
 The servers run one after the other, interleaved in rounds, because a machine's speed moves from
 minute to minute: only figures of one round are compared, and what counts is the ratio and its
-spread over the rounds. A ratio is rein's figure by llama-server's; '+' marks where more is better.
+spread over the rounds. Results are saved after every start of a server.
 
 Examples:
-  benches/compare.py --model model.gguf --rein target/release/rein --llama-server path/llama-server
+  benches/compare.py --model smollm2.gguf --model gemma.gguf --llama-server path/llama-server
   benches/compare.py ... --rounds 1 --scenario single_stream --only rein
+  benches/compare.py ... --rounds 1 --scenario drafts --append bench-results/today.json
+  benches/compare.py --from bench-results/today.json --docs
 """
 
 import argparse
@@ -15,111 +17,157 @@ import asyncio
 import statistics
 import sys
 import time
-from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import bounds
+import document
+import models
 import report
 import scenarios
+import sse
 import terminal
-from servers import LlamaServer, Rein, Server, Settings
+from results import Key, Results
+from scenarios import Arm, Scenario, Setup
+from servers import LlamaServer, Rein, Settings
 from terminal import say
 
-# (server, scenario, metric) -> round -> the values of that round; a round that failed is absent
-Results = dict[tuple[str, str, str], dict[int, list[float]]]
+FAILURES = (RuntimeError, OSError, EOFError, TimeoutError, ZeroDivisionError, IndexError, sse.HttpError)
 
 
-async def one_start(
-    server: Server, chosen: list[scenarios.Scenario], context: scenarios.Context, results: Results
-) -> None:
-    """All chosen scenarios on one start of a server. One that fails is said and left out."""
-    async with server:
+@dataclass
+class Group:
+    """Scenarios that share the starts of their servers."""
+
+    path: str
+    setup: Setup
+    chosen: list[Scenario] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        return models.name(self.path)
+
+
+def groups(paths: list[str], chosen: list[Scenario]) -> list[Group]:
+    """In the order of the scenarios; a model that none of them is about is not started."""
+    made: dict[tuple[str, Setup], Group] = {}
+    for path in paths:
         for scenario in chosen:
-            began = time.perf_counter()
-            try:
-                values = await scenario.run(server, context)
-            except (RuntimeError, OSError, EOFError, TimeoutError, scenarios.sse.HttpError) as error:
-                say(f"  {server.name:13} {scenario.name:28} FAILED: {error}")
-                await server.settle()
-                continue
-            for metric, row in values.items():
-                results[server.name, scenario.name, metric][context.round] = row
-            shown = "  ".join(f"{metric} {report.figure(statistics.median(row))}" for metric, row in values.items())
-            say(f"  {server.name:13} {scenario.name:28} {shown}   ({time.perf_counter() - began:.0f} s)")
+            if scenario.runs_on(models.name(path)):
+                made.setdefault((path, scenario.setup), Group(path, scenario.setup)).chosen.append(scenario)
+    return list(made.values())
 
 
-def ratios(results: Results, scenario: str, metric: str) -> list[float]:
-    """rein by llama-server, the medians of each round."""
-    ours_by_round, theirs_by_round = (results[name, scenario, metric] for name in (Rein.name, LlamaServer.name))
-    medians = (
-        (statistics.median(ours_by_round[number]), statistics.median(theirs_by_round[number]))
-        for number in ours_by_round.keys() & theirs_by_round.keys()
-    )
-    return [ours / theirs for ours, theirs in medians if theirs > 0]
+class Comparison:
+    """One run of the command."""
 
+    def __init__(self, args: argparse.Namespace, results: Results, path: Path) -> None:
+        self._args, self._results, self._path = args, results, path
+        self.failed = False
 
-def every(rounds: dict[int, list[float]]) -> list[float]:
-    return [value for row in rounds.values() for value in row]
+    async def round(self, group: Group) -> None:
+        """Each arm of the group once; scenarios that have had their rounds are left out."""
+        arms = [arm for arm in group.setup.arms if self._args.only in (None, arm.server.name)]
+        number = max(self._results.rounds_of(group.model, one.name) for one in group.chosen)
+        due = [one for one in group.chosen if self._results.rounds_of(group.model, one.name) < one.most_rounds]
+        if not due:
+            return
+        # Who goes first changes, so that neither always has the cooler machine.
+        for arm in arms if number % 2 == 0 else reversed(arms):
+            await self._start(group, arm, due, number)
+            self._results.save(self._path)
 
+    async def _start(self, group: Group, arm: Arm, due: list[Scenario], number: int) -> None:
+        """The scenarios on one start of a server. One that fails is said and left out."""
+        args = self._args
+        context = scenarios.Context(number, args.stop_tries, args.idle_seconds)
+        settings = Settings(group.path, group.setup.context or args.ctx_size, group.setup.parallel or args.parallel,
+                            args.threads, extra=list(arm.extra))
+        binary = args.rein if arm.server is Rein else args.llama_server
+        try:
+            async with arm.server(binary, settings) as server:
+                for scenario in due:
+                    began = time.perf_counter()
+                    shown = f"  {group.model:8} {arm.name:13} {scenario.name:28}"
+                    try:
+                        values = await scenario.run(server, context)
+                    except FAILURES as error:
+                        self._fail(f"{shown} FAILED: {error}")
+                        await server.settle()
+                        continue
+                    for metric, row in values.items():
+                        self._results.add(Key(group.model, arm.name, scenario.name, metric), number, row)
+                    figures = (f"{metric} {report.figure(statistics.median(row))}" for metric, row in values.items())
+                    say(f"{shown} {'  '.join(figures)}   ({time.perf_counter() - began:.0f} s)")
+        except FAILURES as error:
+            self._fail(f"  {group.model:8} {arm.name:13} FAILED: {error}")
 
-def tables(results: Results, chosen: list[scenarios.Scenario]) -> str:
-    """The table of ratios, and that of stops with the percentiles over all tries."""
-    main, stops = [], []
-    for scenario in chosen:
-        for metric in scenario.metrics:
-            row = [f"{metric.label}{' +' if metric.higher else ''}, {metric.unit}"]
-            for name in (Rein.name, LlamaServer.name):
-                values = every(results[name, scenario.name, metric.name])
-                row.append(report.figure(statistics.median(values)) if values else "-")
-                if values and isinstance(scenario, scenarios.Stop):
-                    stops.append([metric.label, name, str(len(values)), *report.percentiles(values)])
-            ratio = ratios(results, scenario.name, metric.name)
-            row.append(report.spread(ratio) if ratio else "-")
-            main.append(row)
-    text = report.markdown(["scenario", Rein.name, LlamaServer.name, "ratio: median [least..most]"], main)
-    if stops:
-        head = ["stop", "server", "tries", "p50 ms", "p99 ms", "max ms"]
-        text += "\n\n" + report.markdown(head, stops)
-    return text
+    def _fail(self, text: str) -> None:
+        self.failed = True
+        say(text)
 
 
 def arguments() -> argparse.Namespace:
     names = [scenario.name for scenario in scenarios.all_scenarios()]
-    parser = terminal.parser(__doc__)
+    parser = terminal.parser(__doc__, several_models=True)
     parser.add_argument("--llama-server", help="llama-server's binary (scripts/peer.sh installs one and prints its path)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each server is started (%(default)s)")
     parser.add_argument("--scenario", action="append", metavar="NAME", choices=names,
                         help="only this one; may be repeated: " + ", ".join(names))
     parser.add_argument("--only", choices=(Rein.name, LlamaServer.name), help="one server, no ratios")
-    parser.add_argument("--stop-tries", type=int, default=5, help="stops of each kind in a round (%(default)s)")
-    parser.add_argument("--idle-seconds", type=float, default=20, help="how long idleness is watched (%(default)s)")
-    parser.add_argument("-c", "--ctx-size", type=int, default=32768, help="context for all slots (%(default)s)")
-    parser.add_argument("-np", "--parallel", type=int, default=4, help="slots (%(default)s)")
+    parser.add_argument("--stop-tries", type=int, default=1, help="stops of each kind in a round (%(default)s)")
+    parser.add_argument("--idle-seconds", type=float, default=10, help="how long idleness is watched (%(default)s)")
+    parser.add_argument("-c", "--ctx-size", type=int, default=32768,
+                        help="context for all slots, where the scenario does not say (%(default)s)")
+    parser.add_argument("-np", "--parallel", type=int, default=4,
+                        help="slots, where the scenario does not say (%(default)s)")
+    parser.add_argument("--append", type=Path, metavar="FILE", help="add the rounds to these results; made if missing")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="measure nothing: report these results")
+    parser.add_argument("--docs", action="store_true", help="write the report into docs/benchmarks.md, and its plots")
     parsed = parser.parse_args()
-    if parsed.only != Rein.name and not parsed.llama_server:
-        parser.error("--llama-server is needed; scripts/peer.sh installs one and prints its path")
+    if not parsed.source:
+        if not parsed.model:
+            parser.error("--model is needed")
+        if parsed.only != Rein.name and not parsed.llama_server:
+            parser.error("--llama-server is needed; scripts/peer.sh installs one and prints its path")
     return parsed
 
 
-async def main() -> int:
-    args = arguments()
-    settings = Settings(args.model, args.ctx_size, args.parallel, args.threads)
-    servers = {Rein: args.rein, LlamaServer: args.llama_server}
-    kinds = [kind for kind in servers if args.only in (None, kind.name)]
+async def measure(args: argparse.Namespace, results: Results, path: Path) -> bool:
+    """Returns whether everything could be measured."""
+    results.arguments = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
     chosen = [one for one in scenarios.all_scenarios() if not args.scenario or one.name in args.scenario]
-    results: Results = defaultdict(dict)
+    found = groups(args.model, chosen)
+    if not found:
+        say("none of these scenarios is about these models")
+        return False
+    comparison = Comparison(args, results, path)
     for number in range(args.rounds):
         say(f"round {number + 1} of {args.rounds}")
-        context = scenarios.Context(number, args.stop_tries, args.idle_seconds)
-        # Who goes first changes, so that neither always has the cooler machine.
-        for kind in kinds if number % 2 == 0 else reversed(kinds):
-            await one_start(kind(servers[kind], settings), chosen, context, results)
-    print(tables(results, chosen))
-    rows = [{"server": server, "scenario": scenario, "metric": metric, "rounds": rounds}
-            for (server, scenario, metric), rounds in results.items()]
-    path = report.save("compare", {"arguments": vars(args), "results": rows})
+        began = time.perf_counter()
+        for group in found:
+            await comparison.round(group)
+        say(f"  took {time.perf_counter() - began:.0f} s")
     say(f"saved {path}")
-    return 0 if all(results[kind.name, one.name, metric.name]
-                    for kind in kinds for one in chosen for metric in one.metrics) else 1
+    return not comparison.failed
+
+
+def main() -> int:
+    args = arguments()
+    complete = True
+    if args.source:
+        results = Results.load(args.source)
+    else:
+        path = args.append or report.new_path("compare")
+        results = Results.load(path) if path.exists() else Results()
+        complete = asyncio.run(measure(args, results, path))
+    print(document.markdown(results))
+    if args.docs:
+        document.write(results)
+        say(f"wrote {document.DOCUMENT}")
+    say(bounds.verdict(results, scenarios.all_scenarios()))
+    return 0 if complete else 1
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

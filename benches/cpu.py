@@ -112,3 +112,9 @@ def memory_mib(pid: int) -> dict[str, float]:
             if name in wanted:
                 found[name] = int(value.split()[0]) / 1024
     return found
+
+
+def resident_mib(pid: int) -> float:
+    """All resident memory, its own and mapped, in MiB."""
+    found = memory_mib(pid)
+    return found["RssAnon"] + found["RssFile"]

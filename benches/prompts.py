@@ -14,6 +14,13 @@ WORDS = (
 # Subjects whose story by SmolLM2-135M-Instruct at temperature 0 goes on for more than 1,000 tokens.
 SUBJECTS = ("a river", "a mountain", "a lighthouse", "an old ship")
 
+# Twenty subjects that have nothing in common.
+TOPICS = (
+    "a lighthouse keeper", "the history of tea", "how bridges are built", "a lost dog", "the moon", "a small bakery",
+    "learning to swim", "an old clock", "volcanoes", "a train journey", "the first snow", "bees", "a broken radio",
+    "mountains", "a letter that came late", "the sea at night", "chess", "a garden in spring", "the desert", "a violin",
+)
+
 
 def user(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
@@ -24,6 +31,10 @@ def story(subject: str) -> list[dict[str, str]]:
     return user(f"Write a very long story about {subject}, with many chapters.")
 
 
+def about(topic: str) -> list[dict[str, str]]:
+    return user(f"Write about {topic}.")
+
+
 def words(count: int, seed: object) -> list[dict[str, str]]:
     """A conversation of about `count` tokens; a new seed shares no prefix with any other."""
     source = random.Random(str(seed))
@@ -32,3 +43,9 @@ def words(count: int, seed: object) -> list[dict[str, str]]:
 
 def request(messages: list[dict[str, str]], max_tokens: int, **more: Any) -> dict[str, Any]:
     return {"messages": messages, "temperature": 0, "max_tokens": max_tokens, **more}
+
+
+def sampled(messages: list[dict[str, str]], max_tokens: int, seed: int, **more: Any) -> dict[str, Any]:
+    """As a chat client asks: with sampling."""
+    sampling = {"temperature": 0.6, "top_k": 20, "top_p": 0.95, "min_p": 0.01, "seed": seed}
+    return request(messages, max_tokens, **sampling, **more)

@@ -1,4 +1,4 @@
-"""Figures into tables: medians, spread and ratios, as Markdown."""
+"""Figures into tables: medians and spread, as Markdown; and where they were measured."""
 
 import json
 import os
@@ -46,12 +46,19 @@ def machine() -> dict[str, Any]:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(), "load": os.getloadavg()}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(memory), "system": platform.platform(),
+            "load": os.getloadavg()}
+
+
+def new_path(kind: str) -> Path:
+    """bench-results/KIND-TIME.json"""
+    return RESULTS / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}.json"
 
 
 def save(kind: str, results: dict[str, Any]) -> Path:
     """Writes bench-results/KIND-TIME.json and returns its path."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path = new_path(kind)
     path.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n", encoding="utf-8")
     return path

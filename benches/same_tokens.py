@@ -17,21 +17,11 @@ import prompts
 import terminal
 from servers import LlamaServer, Rein, Server, Settings
 
-SUBJECTS = [
-    "a lighthouse keeper", "the history of tea", "how bridges are built", "a lost dog", "the moon", "a small bakery",
-    "learning to swim", "an old clock", "volcanoes", "a train journey", "the first snow", "bees", "a broken radio",
-    "mountains", "a letter that came late", "the sea at night", "chess", "a garden in spring", "the desert", "a violin",
-]
-
-
-def question(subject: str) -> list[dict[str, str]]:
-    return prompts.user(f"Write about {subject}.")
-
 
 async def answers(server: Server, tokens: int) -> list[str]:
     """One after the other, each on its own prompt: single stream."""
     async with server:
-        return [(await server.chat(prompts.request(question(subject), tokens))).text for subject in SUBJECTS]
+        return [(await server.chat(prompts.request(prompts.about(subject), tokens))).text for subject in prompts.TOPICS]
 
 
 async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
@@ -39,7 +29,7 @@ async def gap(server: Server, subject: str, ours: str, theirs: str) -> str:
     common = 0
     while common < min(len(ours), len(theirs)) and ours[common] == theirs[common]:
         common += 1
-    body = prompts.request(question(subject), 128, stream=False, logprobs=True, top_logprobs=5)
+    body = prompts.request(prompts.about(subject), 128, stream=False, logprobs=True, top_logprobs=5)
     answer = await server.call("POST", "/v1/chat/completions", body)
     text = ""
     for token in answer["choices"][0]["logprobs"]["content"]:
@@ -61,11 +51,11 @@ async def run(args: argparse.Namespace) -> int:
     ours = await answers(Rein(args.rein, same_attention), args.tokens)
     theirs = await answers(LlamaServer(args.llama_server, same_attention), args.tokens)
     different = [i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b]
-    print(f"{len(SUBJECTS) - len(different)} of {len(SUBJECTS)} answers of {args.tokens} tokens are the same")
+    print(f"{len(prompts.TOPICS) - len(different)} of {len(prompts.TOPICS)} answers of {args.tokens} tokens are the same")
     if different:
         async with LlamaServer(args.llama_server, same_attention) as server:
             for i in different:
-                print(f"  {SUBJECTS[i]}: {await gap(server, SUBJECTS[i], ours[i], theirs[i])}")
+                print(f"  {prompts.TOPICS[i]}: {await gap(server, prompts.TOPICS[i], ours[i], theirs[i])}")
     return 0
 
 

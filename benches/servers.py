@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cpu
+import models
+import prompts
 import sse
 
 START_SECONDS = 120
@@ -50,6 +52,7 @@ class Server:
         self.load_seconds = 0.0
         self._log = tempfile.TemporaryFile()
         self._process: subprocess.Popen[bytes] | None = None
+        self._endless: dict[str, Any] | None = None
 
     def command(self) -> list[str]:
         raise NotImplementedError
@@ -86,6 +89,22 @@ class Server:
 
     async def stream(self, body: dict[str, Any]) -> sse.ChatStream:
         return await sse.ChatStream.start(self.host, self.port, body)
+
+    async def endless(self) -> dict[str, Any]:
+        """The fields of a request whose answer must not end before max_tokens.
+
+        ignore_eos; for a server that refuses it, a ban of the model's end tokens. Asked once a start.
+        """
+        if self._endless is None:
+            try:
+                await self.chat(prompts.request(prompts.user("Hello."), 1, ignore_eos=True))
+                self._endless = {"ignore_eos": True}
+            except sse.HttpError as error:
+                banned = models.end_tokens(self.settings.model)
+                if error.status != 400 or not banned:
+                    raise
+                self._endless = {"logit_bias": {str(token): -100 for token in banned}}
+        return self._endless
 
     async def settle(self) -> None:
         await cpu.settle(self.pid)

@@ -123,6 +123,9 @@ class Answer:
     finish_reason: str | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
+    # Tokens of the prompt that were computed, and not found in a cache.
+    computed_tokens: int = 0
 
     @property
     def ttft(self) -> float:
@@ -133,6 +136,11 @@ class Answer:
     def decode_rate(self) -> float:
         """Tokens a second after the first."""
         return (self.completion_tokens - 1) / (self.arrivals[-1] - self.arrivals[0])
+
+    def tokens_between(self, since: float, until: float) -> float:
+        """Tokens that came after one moment and up to another, where an event may carry several or a part."""
+        events = sum(since < moment <= until for moment in self.arrivals)
+        return events * self.completion_tokens / len(self.arrivals)
 
     def largest_gap(self, since: float, until: float) -> float:
         """The longest time without text between two moments, in seconds."""
@@ -201,6 +209,10 @@ class ChatStream:
         if usage := event.get("usage"):
             self.answer.prompt_tokens = usage["prompt_tokens"]
             self.answer.completion_tokens = usage["completion_tokens"]
+            self.answer.cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
+            self.answer.computed_tokens = self.answer.prompt_tokens - self.answer.cached_tokens
+        if "timings" in event:
+            self.answer.computed_tokens = event["timings"]["prompt_n"]
         for choice in event.get("choices", []):
             if text := choice["delta"].get("content"):
                 self.answer.text += text

@@ -1,0 +1,42 @@
+"""What is measured: a class for each scenario, each run on a server that has just started or is idle."""
+
+from scenarios.base import LLAMA_SERVER, REIN, Arm, Context, Metric, Scenario, Setup, Values
+from scenarios.depth import Depth
+from scenarios.drafts import Drafts
+from scenarios.overcommit import Overcommit
+from scenarios.prefill import LongPromptBeside
+from scenarios.prefix import IdleConversations, SharedPrefix, TwoTurns
+from scenarios.process import Idle, Load, Memory
+from scenarios.stops import Stop
+from scenarios.streams import FourStreams, LongStreams, SingleStream, Throughput
+from scenarios.structured import JsonSchema
+
+__all__ = [
+    "LLAMA_SERVER", "REIN", "STREAMS", "Arm", "Context", "Depth", "Metric", "Scenario", "Setup", "Stop", "Values",
+    "all_scenarios",
+]
+
+STREAMS = (1, 2, 4, 8, 16)
+
+
+def all_scenarios() -> list[Scenario]:
+    """In the order in which they run; those that agree on the setup share a start of the servers."""
+    return [
+        Load(),
+        Memory("after load"),
+        Idle(),
+        SingleStream(),
+        FourStreams(),
+        TwoTurns(),
+        SharedPrefix(),
+        LongPromptBeside(),
+        JsonSchema(),
+        *(Stop(phase, by_cancel) for phase in ("decode", "prefill") for by_cancel in (True, False)),
+        Memory("after the scenarios"),
+        *(Throughput(streams) for streams in STREAMS),
+        LongStreams(),
+        IdleConversations(),
+        Drafts(),
+        Overcommit(),
+        Depth(),
+    ]
