@@ -220,7 +220,7 @@ mod tests {
             p.dry.sequence_breakers = vec![".".into(), ";".into()];
         });
         check("--dry-sequence-breaker none", |p| {
-            p.dry.sequence_breakers.clear()
+            p.dry.sequence_breakers.clear();
         });
         check("--mirostat 1 --mirostat-ent 3 --mirostat-lr 0.2", |p| {
             p.mirostat = Some(Mirostat {

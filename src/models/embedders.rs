@@ -14,7 +14,7 @@ use crate::stop::{StopCause, StopFlag};
 const MAX_INPUT_ENCODER: u32 = 8192;
 const MAX_INPUT: u32 = 2048;
 
-/// Tokens of a batch. On two cores larger ones are no faster, and a stop would take longer.
+/// Tokens of a long input that are computed at once. On two cores more are no faster, and a stop would take longer.
 const BATCH_TOKENS: u32 = 128;
 
 /// The embedding engines of one model: one that embeds or one that ranks, as the model is.

@@ -146,7 +146,7 @@ fn every_sampler_has_its_fields() {
     check(json!({"typical_p": 0.5}), |p| p.typical_p = 0.5);
     check(json!({"typ_p": 0.5}), |p| p.typical_p = 0.5);
     check(json!({"typ_p": 0.4, "typical_p": 0.5}), |p| {
-        p.typical_p = 0.5
+        p.typical_p = 0.5;
     });
     check(json!({"top_n_sigma": 1.5}), |p| p.top_n_sigma = 1.5);
     check(json!({"xtc_probability": 0.5, "xtc_threshold": 0.2}), |p| {
@@ -171,10 +171,10 @@ fn every_sampler_has_its_fields() {
         },
     );
     check(json!({"dry_penalty_last_n": -1}), |p| {
-        p.dry.last_n = usize::MAX
+        p.dry.last_n = usize::MAX;
     });
     check(json!({"dry_sequence_breakers": []}), |p| {
-        p.dry.sequence_breakers.clear()
+        p.dry.sequence_breakers.clear();
     });
     check(json!({"mirostat": 1}), |p| {
         p.mirostat = Some(Mirostat {
@@ -194,7 +194,7 @@ fn every_sampler_has_its_fields() {
         },
     );
     check(json!({"repeat_penalty": 1.5}), |p| {
-        p.repetition_penalty = 1.5
+        p.repetition_penalty = 1.5;
     });
     check(
         json!({"repeat_penalty": 1.2, "repetition_penalty": 1.5}),
@@ -202,7 +202,7 @@ fn every_sampler_has_its_fields() {
     );
     check(json!({"repeat_last_n": 0}), |p| p.penalty_last_n = 0);
     check(json!({"repeat_last_n": -1}), |p| {
-        p.penalty_last_n = usize::MAX
+        p.penalty_last_n = usize::MAX;
     });
 }
 

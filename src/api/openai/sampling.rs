@@ -69,7 +69,6 @@ pub(super) fn sampling(request: &Fields<'_>) -> Result<SamplingParams, ApiError>
         logit_bias: logit_bias(request)?,
         logprobs: logprobs(request)?,
         seed: seed.and_then(|seed| u64::try_from(seed).ok()),
-        ..default
     })
 }
 

@@ -25,9 +25,9 @@ pub struct EmbeddingEngineParams {
     pub threads: u32,
     /// Requests that may be accepted and not finished; more are refused.
     pub max_queue: usize,
-    /// Tokens of a batch, half as many where several requests share it; a long input is computed in such pieces, if
-    /// its model only looks back. A stop takes no longer than the rest of a batch of others, and alone no longer than
-    /// its longest graph node, which for language models is the logits of all rows. At least 64.
+    /// The most tokens of one input that are computed at once, if its model only looks back; a longer one is
+    /// computed in pieces. A stop takes no longer than its longest graph node, which for language models is the logits
+    /// of all rows. At least 64, which is more than several inputs together have.
     pub batch_tokens: u32,
 }
 
@@ -105,7 +105,7 @@ impl EmbeddingEngine {
         let max_queue = params.max_queue.max(1);
         // `accepted` bounds the queue, so a place in it always has one here.
         let (queue, commands) = crossbeam_channel::bounded(max_queue);
-        let worker = Worker::new(context, commands, shared.clone(), batch_tokens as usize);
+        let worker = Worker::new(context, commands, shared.clone());
         let thread = std::thread::Builder::new()
             .name("rein-embed".into())
             .spawn(move || worker.run())?;

@@ -3,11 +3,9 @@
 /// What bounds a batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Tokens of a batch of one request, which a stop ends at once.
-    pub alone: usize,
-    /// Tokens of a batch of several requests: a stop of one lets the others' rows be finished, so this bounds
+    /// Tokens of a batch of several inputs: a stop of one request lets the others' rows be finished, so this bounds
     /// how long a stop can take.
-    pub shared: usize,
+    pub tokens: usize,
     /// Inputs of a batch.
     pub inputs: usize,
 }
@@ -20,11 +18,6 @@ pub struct Limits {
 #[must_use]
 pub fn plan(requests: &[&[usize]], limits: Limits) -> Vec<usize> {
     let mut counts = vec![0; requests.len()];
-    let room = if requests.len() > 1 {
-        limits.shared
-    } else {
-        limits.alone
-    };
     let (mut inputs, mut tokens) = (0, 0);
     loop {
         let before = inputs;
@@ -32,7 +25,7 @@ pub fn plan(requests: &[&[usize]], limits: Limits) -> Vec<usize> {
             let Some(length) = lengths.get(*count) else {
                 continue;
             };
-            let fits = inputs < limits.inputs && tokens + length <= room;
+            let fits = inputs < limits.inputs && tokens + length <= limits.tokens;
             if inputs == 0 || fits {
                 *count += 1;
                 inputs += 1;
@@ -52,8 +45,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits = Limits {
-        alone: 100,
-        shared: 40,
+        tokens: 40,
         inputs: 5,
     };
 
@@ -64,9 +56,9 @@ mod tests {
         };
         check(&[], &[]);
         // One request may fill it, up to the most inputs.
-        check(&[&[50, 40, 20]], &[2]);
+        check(&[&[20, 15, 10]], &[2]);
         check(&[&[1; 9]], &[5]);
-        // Several share a smaller one, one input in turn.
+        // Several share it, one input in turn.
         check(&[&[10, 10, 10], &[10, 10]], &[2, 2]);
         check(&[&[10; 4], &[30]], &[1, 1]);
         check(&[&[1; 9], &[1; 9]], &[3, 2]);
@@ -92,10 +84,8 @@ mod tests {
                 .zip(&counts)
                 .map(|(lengths, &count)| lengths[..count].iter().sum::<usize>())
                 .sum();
-            let owners = counts.iter().filter(|&&count| count > 0).count();
-            let room = if owners > 1 { LIMITS.shared } else { LIMITS.alone };
             prop_assert!(inputs <= LIMITS.inputs);
-            prop_assert!(inputs == 1 || tokens <= room);
+            prop_assert!(inputs == 1 || tokens <= LIMITS.tokens);
         }
     }
 }

@@ -16,6 +16,10 @@ use super::request::Request;
 use crate::llama::{DecodeOutcome, EmbeddingContext, LlamaError, Token};
 use crate::stop::{StopCause, StopFlag};
 
+/// Tokens of a batch with several inputs. From 64 rows on ggml computes attention with another kernel, which rounds
+/// otherwise: below that a short text gets the row that it would get alone. On two cores more rows are no faster.
+const SHARED_TOKENS: usize = 63;
+
 /// The state of an embedding thread.
 pub(super) struct Worker {
     context: EmbeddingContext,
@@ -23,8 +27,6 @@ pub(super) struct Worker {
     shared: Arc<Shared>,
     /// Accepted requests that are not finished, in the order of their turns.
     requests: VecDeque<Request>,
-    /// Tokens of a batch.
-    batch_tokens: usize,
     metrics: Metrics,
 }
 
@@ -45,14 +47,12 @@ impl Worker {
         context: EmbeddingContext,
         commands: Receiver<Request>,
         shared: Arc<Shared>,
-        batch_tokens: usize,
     ) -> Self {
         Self {
             context,
             commands,
             shared,
             requests: VecDeque::new(),
-            batch_tokens,
             metrics: Metrics {
                 tokens: counter!("rein_embedding_tokens_total"),
                 wasted: counter!("rein_wasted_tokens_total"),
@@ -136,8 +136,7 @@ impl Worker {
         plan(
             &lengths,
             Limits {
-                alone: self.batch_tokens,
-                shared: self.batch_tokens / 2,
+                tokens: SHARED_TOKENS,
                 inputs: self.context.max_inputs(),
             },
         )
