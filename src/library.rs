@@ -70,12 +70,16 @@ impl LocalModel {
     }
 
     /// Starts a generation that `flag` stops.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a request is made for one generation, and callers should not have to keep it"
+    )]
     pub fn generate_with(
         &self,
         request: GenerateRequest,
         flag: &StopFlag,
     ) -> Result<Generation, GenerateError> {
-        generation::start(&self.loaded, request, flag, None)
+        generation::start(&self.loaded, &request, flag, None)
     }
 
     /// Starts computing embeddings, with a flag of their own. Any causal language model and any embedding model gives

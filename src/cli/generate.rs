@@ -93,7 +93,7 @@ pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (model, _) = models.load(file, options, false, &load_flag)?;
     drop(progress);
 
-    let mut generation = generation::start(&model, request, &flag, None)?;
+    let mut generation = generation::start(&model, &request, &flag, None)?;
     let (mut whole, mut ids, mut logprobs) = (String::new(), Vec::new(), Vec::new());
     while let Some(delta) = generation.next_blocking() {
         match delta {

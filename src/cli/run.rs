@@ -100,7 +100,7 @@ async fn answer(
     request: GenerateRequest,
 ) -> anyhow::Result<(String, String)> {
     let flag = StopFlag::new();
-    let mut generation = generation::start(model, request, &flag, None)?;
+    let mut generation = generation::start(model, &request, &flag, None)?;
     let mut whole = String::new();
     let interrupted = tokio::signal::ctrl_c();
     tokio::pin!(interrupted);

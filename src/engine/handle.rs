@@ -443,7 +443,8 @@ const MAX_ATTENTION_SCRATCH: u64 = 512 << 20;
 
 /// On the CPU, products with a softmax between them take half the time of llama.cpp's fused operation for decode
 /// rows and for chunks of fewer than 64 tokens (docs/benchmarks.md, "Attention"). They keep the scores of
-/// a whole batch, though, and cannot read quantised values.
+/// a whole batch, though, and cannot read quantised values; and where most layers have a sliding window there is
+/// little to gain for rows, and the fused operation reads large chunks of a prompt faster.
 fn flash_attention(model: &Model, params: &EngineParams) -> FlashAttention {
     match params.flash_attention {
         Some(true) => return FlashAttention::On,
@@ -452,7 +453,8 @@ fn flash_attention(model: &Model, params: &EngineParams) -> FlashAttention {
     }
     let n_ctx_seq = u64::from(params.n_ctx / params.parallel.max(1));
     let scratch = 4 * u64::from(model.n_head()) * n_ctx_seq * u64::from(params.max_chunk);
-    if params.kv_type.is_quantised() || model.may_be_on_gpu() || scratch > MAX_ATTENTION_SCRATCH {
+    let is_better_fused = model.n_swa() > 0 || scratch > MAX_ATTENTION_SCRATCH;
+    if params.kv_type.is_quantised() || model.may_be_on_gpu() || is_better_fused {
         FlashAttention::Auto
     } else {
         FlashAttention::Off

@@ -117,16 +117,12 @@ fn effective_remaining(run: &RunView) -> i64 {
 }
 
 /// The most of a prompt that may be computed at once.
-fn most_of(run: &RunView, limits: Limits) -> usize {
-    run.remaining.min(limits.max_chunk).min(run.pause_after)
-}
-
 fn whole_chunk((index, run): (usize, &RunView), limits: Limits) -> Chunk {
     Chunk {
         run: index,
         tokens: match run.to_grid {
             Some(to_grid) => run.remaining.min(to_grid),
-            None => most_of(run, limits),
+            None => run.remaining.min(limits.max_chunk).min(run.pause_after),
         },
     }
 }
@@ -142,20 +138,15 @@ fn boxed_chunks(
     let mut spent = decodes;
     let mut chunks: Vec<Chunk> = Vec::new();
     for &(index, run) in prompts {
-        let chunk = match run.to_grid {
-            Some(_) => whole_chunk((index, run), limits),
-            None => {
-                let size = if chunks.is_empty() {
-                    first_size(decodes, cost, limits)
-                } else {
-                    fitting_size(limit.saturating_sub(spent), cost)
-                };
-                Chunk {
-                    run: index,
-                    tokens: size.min(most_of(run, limits)),
-                }
-            }
-        };
+        let mut chunk = whole_chunk((index, run), limits);
+        if run.to_grid.is_none() {
+            let size = if chunks.is_empty() {
+                first_size(decodes, cost, limits)
+            } else {
+                fitting_size(limit.saturating_sub(spent), cost)
+            };
+            chunk.tokens = size.min(chunk.tokens);
+        }
         let next = spent + cost.chunk(chunk.tokens);
         if !chunks.is_empty() && (chunk.tokens == 0 || next > limit) {
             break;

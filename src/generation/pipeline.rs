@@ -52,7 +52,7 @@ pub struct Generation {
 /// On an error the flag is released: whoever waits for it to stop need not wait.
 pub fn start(
     model: &Arc<LoadedModel>,
-    request: GenerateRequest,
+    request: &GenerateRequest,
     flag: &StopFlag,
     time_limit: Option<Duration>,
 ) -> Result<Generation, GenerateError> {
@@ -66,14 +66,14 @@ pub fn start(
 /// follow each other. Where one is refused, none begins.
 pub fn start_choices(
     model: &Arc<LoadedModel>,
-    request: GenerateRequest,
+    request: &GenerateRequest,
     flags: &[StopFlag],
     time_limit: Option<Duration>,
 ) -> Result<Vec<Generation>, GenerateError> {
-    let started = prepare(model, &request).and_then(|(prompt, matcher)| {
+    let started = prepare(model, request).and_then(|(prompt, matcher)| {
         let deadline = time_limit.map(|limit| Instant::now() + limit);
         let run = |(choice, flag): (usize, &StopFlag)| {
-            let mut spec = run_spec(&request, prompt.clone(), choice, deadline, flag);
+            let mut spec = run_spec(request, prompt.clone(), choice, deadline, flag);
             spec.matcher = matcher.as_ref().map(Matcher::fork);
             let handle = model.engine.submit(spec)?;
             Ok(Generation {

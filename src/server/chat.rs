@@ -73,7 +73,7 @@ pub(super) async fn begin(
     let model = model.clone();
     let limit = state.config.max_generation;
     let started = tokio::task::spawn_blocking(move || {
-        generation::start_choices(&model, request, &flags, limit)
+        generation::start_choices(&model, &request, &flags, limit)
     });
     let runs = started
         .await

@@ -97,7 +97,9 @@ pub fn simulate(
         }
         let step = next_step(&active, &cost, limits);
         watch(&step);
-        active.iter_mut().for_each(|run| run.idle_steps += 1);
+        for run in &mut active {
+            run.idle_steps += 1;
+        }
         let mut spend = |seconds: f64, now: &mut f64| {
             let took = seconds * (1.0 + machine.jitter * (2.0 * chance() - 1.0));
             *now += took;
@@ -136,8 +138,8 @@ fn next_step(active: &[Active], cost: &CostModel, limits: Limits) -> Step {
         to_grid: None,
     };
     let views: Vec<(usize, RunView)> = active.iter().map(|run| (run.run, view(run))).collect();
-    let plain: Vec<RunView> = views.iter().map(|(_, view)| *view).collect();
-    let plan = plan(&plain, cost, limits);
+    let bare: Vec<RunView> = views.iter().map(|(_, view)| *view).collect();
+    let plan = plan(&bare, cost, limits);
     let rows = cost.rows(plan.rows.len());
     let chunks = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens));
     let expected = rows + chunks.sum::<Duration>();

@@ -58,7 +58,13 @@ fn check(name: &str, runs: usize) {
         let alone = &alone[number];
         assert_eq!(answer.tokens, alone.tokens, "{name}: run {number}");
         assert_eq!(answer.text, alone.text, "{name}: run {number}");
-        assert_eq!(answer.tokens.len(), ANSWER as usize);
+        assert_eq!(
+            answer.tokens.len(),
+            ANSWER as usize,
+            "{:?} {:?}",
+            answer.text,
+            answer.summary
+        );
     }
     let wanted: u32 = alone
         .iter()

@@ -49,7 +49,7 @@ fn a_file_that_cannot_be_loaded_costs_nobody_the_loaded_model() {
         );
     }
 
-    let run = generation::start(&model, endless(), &StopFlag::new(), None).unwrap();
+    let run = generation::start(&model, &endless(), &StopFlag::new(), None).unwrap();
     let other = directory.path().join("other.gguf");
     std::fs::copy(&good, &other).unwrap();
     let refused = load(&other, false);
