@@ -7,15 +7,14 @@ from servers import Server
 WITH_DRAFTS = Arm("rein, drafts", REIN.server, ("--speculative-type", "default"))
 WITHOUT = Arm(REIN.name, REIN.server, ("--speculative-type", "off"))
 
-# Plain prose: a model of this size copies it nearly word for word, which it does not do with code.
+# Plain prose, and as much of it as a model of this size copies word for word: where it drifts into a text of its own,
+# nobody can foretell that.
 PAGE = (
     "The harbour of Brenmouth lies where the river Aske meets the sea. "
     "Every morning at six, the ferry leaves for the island with the post, the bread and the school children. "
     "Captain Tom Hale has steered it for thirty years. "
     "He knows each rock by its name, and each gull, he says, by its temper. "
-    "In winter the crossing takes an hour, because the current runs hard against the bow. "
-    "In summer it takes half of that, and the captain lets the youngest child hold the wheel. "
-    "When the bell of the old church rings nine, the ferry is back at the quay, and Captain Tom Hale goes home to his garden, his pipe and his three grey cats."
+    "In winter, the crossing takes an hour."
 )
 
 
@@ -28,7 +27,7 @@ class Drafts(Scenario):
         Metric("story", "a sampled story, decode with drafts", "tok/s", higher=True),
     )
     setup = Setup(arms=(WITH_DRAFTS, WITHOUT))
-    rewrite_tokens, story_tokens, stories = 112, 128, 2
+    rewrite_tokens, story_tokens, stories = 76, 128, 2
 
     async def run(self, server: Server, context: Context) -> Values:
         endless = await server.endless()

@@ -65,8 +65,24 @@ impl DraftModel {
         self.seconds.unwrap_or(0.0)
     }
 
-    /// Up to `n` tokens that may follow `history`; fewer where the model is not sure, and none while it is
-    /// still reading what came before.
+    /// Reads more of what a run has said, where the draft model is far behind. True once it is not: only then
+    /// [`Self::guess`] costs no more than guessing.
+    pub(super) fn read(
+        &mut self,
+        seq: SeqId,
+        history: &[Token],
+        should_stop: &dyn Fn() -> bool,
+    ) -> Result<bool, LlamaError> {
+        let known = common_prefix(&self.held[seq.0 as usize], history);
+        if known + MAX_GUESS >= history.len() {
+            return Ok(true);
+        }
+        self.catch_up(seq, history, should_stop)?;
+        self.context.rest();
+        Ok(false)
+    }
+
+    /// Up to `n` tokens that may follow `history`; fewer where the model is not sure.
     pub(super) fn guess(
         &mut self,
         seq: SeqId,

@@ -140,12 +140,12 @@ fn boxed_chunks(
     for &(index, run) in prompts {
         let mut chunk = whole_chunk((index, run), limits);
         if run.to_grid.is_none() {
-            let size = if chunks.is_empty() {
-                first_size(decodes, cost, limits)
+            let most = chunk.tokens;
+            chunk.tokens = if chunks.is_empty() {
+                first_size(most, decodes, cost, limits)
             } else {
-                fitting_size(limit.saturating_sub(spent), cost)
+                fitting_size(most, limit.saturating_sub(spent), cost)
             };
-            chunk.tokens = size.min(chunk.tokens);
         }
         let next = spent + cost.chunk(chunk.tokens);
         if !chunks.is_empty() && (chunk.tokens == 0 || next > limit) {
@@ -157,12 +157,18 @@ fn boxed_chunks(
     chunks
 }
 
+/// The sizes that a chunk of a prompt of so many tokens may have, in ascending order.
+fn sizes(most: usize) -> impl Iterator<Item = usize> {
+    let smaller = CHUNK_SIZES.into_iter().filter(move |&size| size < most);
+    smaller.chain([most])
+}
+
 /// The size of a step's first chunk, in tokens.
-fn first_size(decodes: Duration, cost: &CostModel, limits: Limits) -> usize {
+fn first_size(most: usize, decodes: Duration, cost: &CostModel, limits: Limits) -> usize {
     let step = |size: usize| decodes + cost.chunk(size);
     let rate = |size: usize| size as f64 / step(size).as_secs_f64();
     let best_within = |limit: Duration| {
-        let fitting = CHUNK_SIZES.into_iter().filter(|&size| step(size) <= limit);
+        let fitting = sizes(most).filter(|&size| step(size) <= limit);
         fitting.max_by(|&a, &b| rate(a).total_cmp(&rate(b)))
     };
     let share = decodes.mul_f64(PROMPTS_SHARE);
@@ -171,15 +177,13 @@ fn first_size(decodes: Duration, cost: &CostModel, limits: Limits) -> usize {
     match (in_box, stretched) {
         (Some(small), Some(large)) if rate(large) < WORTH * rate(small) => small,
         (_, Some(large)) => large,
-        (small, None) => small.unwrap_or(MIN_CHUNK),
+        (small, None) => small.unwrap_or(MIN_CHUNK.min(most)),
     }
 }
 
 /// The largest size that takes no longer than that; 0 where none does.
-fn fitting_size(room: Duration, cost: &CostModel) -> usize {
-    let fitting = CHUNK_SIZES
-        .into_iter()
-        .filter(|&size| cost.chunk(size) <= room);
+fn fitting_size(most: usize, room: Duration, cost: &CostModel) -> usize {
+    let fitting = sizes(most).filter(|&size| cost.chunk(size) <= room);
     fitting.max().unwrap_or(0)
 }
 

@@ -206,9 +206,8 @@ fn two_thousand_requests_with_random_stops_leave_nothing_behind() {
             scope.spawn(move || {
                 for i in 0..REQUESTS / CLIENTS {
                     let seed = client * 7919 + i * 104_729;
-                    let chosen: Vec<usize> = (0..1 + seed % 4)
-                        .map(|k| (seed / 7 + k * 11) % 60)
-                        .collect();
+                    let chosen: Vec<usize> =
+                        (0..=seed % 4).map(|k| (seed / 7 + k * 11) % 60).collect();
                     let inputs = chosen.iter().map(|&at| texts[at].clone());
                     let job = model.embed(EmbedRequest::texts(inputs)).unwrap();
                     let flag = job.stop_flag().clone();

@@ -106,12 +106,12 @@ impl TinyBert {
             array(
                 "tokenizer.ggml.tokens",
                 8,
-                tokens.iter().map(|token| text(token)).collect(),
+                tokens.iter().map(|token| text(token)),
             ),
             array(
                 "tokenizer.ggml.token_type",
                 5,
-                types.map(|kind| kind.to_le_bytes().to_vec()).collect(),
+                types.map(|kind| kind.to_le_bytes().to_vec()),
             ),
             number("tokenizer.ggml.token_type_count", 2),
             number("tokenizer.ggml.bos_token_id", CLS as u32),
@@ -127,7 +127,7 @@ impl TinyBert {
         );
         if self.labels > 0 {
             let labels = (0..self.labels).map(|label| text(&format!("label {label}")));
-            keys.push(array("bert.classifier.output_labels", 8, labels.collect()));
+            keys.push(array("bert.classifier.output_labels", 8, labels));
         }
         keys
     }
@@ -181,8 +181,9 @@ fn number(name: &str, value: u32) -> Vec<u8> {
     key(name, 4, &value.to_le_bytes())
 }
 
-fn array(name: &str, kind: u32, items: Vec<Vec<u8>>) -> Vec<u8> {
+fn array(name: &str, kind: u32, items: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let mut value = kind.to_le_bytes().to_vec();
+    let items: Vec<Vec<u8>> = items.collect();
     value.extend((items.len() as u64).to_le_bytes());
     value.extend(items.concat());
     key(name, 9, &value)

@@ -41,10 +41,16 @@ impl DecodeThread {
                 let should_stop = || flag.is_set() || self.shared.closing().is_some();
                 // The compute threads of two models must not wait for work side by side.
                 self.context.rest();
-                let guess = |n| model.guess(seq, &run.tokens, n, ends, &should_stop);
-                drafts
-                    .propose_by(limits, cost, guess)
-                    .map(<[Token]>::to_vec)
+                match model.read(seq, &run.tokens, &should_stop) {
+                    Ok(true) => {
+                        let guess = |n| model.guess(seq, &run.tokens, n, ends, &should_stop);
+                        drafts
+                            .propose_by(limits, cost, guess)
+                            .map(<[Token]>::to_vec)
+                    }
+                    Ok(false) => Ok(Vec::new()),
+                    Err(error) => Err(error),
+                }
             }
             _ => Ok(drafts
                 .propose(&run.tokens, &mut self.tables, limits, ends, seconds)
