@@ -64,7 +64,7 @@ pub struct ChatRequest {
     pub stream: bool,
     /// `stream_options.include_usage`, where it was sent.
     pub include_usage: Option<bool>,
-    /// Answers to the same prompt, 1..=[`MAX_CHOICES`].
+    /// Answers to the same prompt, 1..=16.
     pub choices: usize,
     /// The model that was named; `default` where none was.
     pub model: String,
