@@ -134,7 +134,8 @@ fn boxed_chunks(
     cost: &CostModel,
     limits: Limits,
 ) -> Vec<Chunk> {
-    let limit = limits.max_step.max(decodes.mul_f64(PROMPTS_SHARE));
+    let share = decodes.mul_f64(PROMPTS_SHARE);
+    let limit = limits.max_step.mul_f64(STRETCH).max(share);
     let mut spent = decodes;
     let mut chunks: Vec<Chunk> = Vec::new();
     for &(index, run) in prompts {
@@ -266,10 +267,10 @@ mod tests {
 
     #[test]
     fn short_prompts_share_a_step() {
-        // (100 - 10) / 0.5 = 180 tokens: two whole prompts, and as much of the third as fits.
+        // (170 - 10) / 0.5 = 320 tokens: two whole prompts, and as much of the third as fits.
         let plan = plan(&[run(1), run(40), run(30), run(300)], &cost(), LIMITS);
         let chunks: Vec<_> = plan.chunks.iter().map(|c| (c.run, c.tokens)).collect();
-        assert_eq!(chunks, [(2, 30), (1, 40), (3, 96)]);
+        assert_eq!(chunks, [(2, 30), (1, 40), (3, 128)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::candidates::Candidates;
 use super::row::Row;
 use super::top_k::{argmax, top_k};
 use super::{SamplingError, SamplingParams, TokenMask};
+use crate::llama::Token;
 
 /// A row of logits that is copied before its first change: the caller's stays as it is.
 #[derive(Debug)]
@@ -77,15 +78,50 @@ enum Stage {
     MinP,
 }
 
-/// Applies everything from top-n-sigma to temperature. XTC is applied where `chance` (0..1) is within its
-/// probability.
+/// Forbids a few tokens. Where the largest logits are looked for, that many more are, which saves copying the
+/// row; what is left to be done so is returned.
+pub(super) fn ban<'a>(
+    params: &SamplingParams,
+    row: &mut EditableRow<'_>,
+    banned: &'a [Token],
+) -> &'a [Token] {
+    let finds_largest = params.top_k > 0 && params.mirostat.is_none();
+    if params.is_argmax() || (finds_largest && params.top_n_sigma <= 0.0) {
+        return banned;
+    }
+    for token in banned {
+        if let Some(logit) = row.edit().get_mut(token.index()) {
+            *logit = f32::NEG_INFINITY;
+        }
+    }
+    &[]
+}
+
+/// The `k` largest logits of tokens that are not among `banned`.
+fn top_k_without(row: &[f32], floor: f32, k: usize, banned: &[Token], list: &mut Candidates) {
+    top_k(row, floor, k.saturating_add(banned.len()), list);
+    if !banned.is_empty() {
+        let is_banned = |index: u32| banned.iter().any(|token| token.0 as u32 == index);
+        list.list.retain(|candidate| !is_banned(candidate.index));
+        list.list.truncate(k);
+        list.nominal = k.min(row.len());
+    }
+}
+
+/// Applies everything from top-n-sigma to temperature. `banned` is what [`ban`] has left to do. XTC is applied where
+/// `chance` (0..1) is within its probability.
 pub(super) fn narrow(
     params: &SamplingParams,
     row: &mut EditableRow<'_>,
+    banned: &[Token],
     chance: f32,
     list: &mut Candidates,
 ) -> Result<Left, SamplingError> {
     let nothing = SamplingError::NothingAllowed;
+    if params.is_argmax() && !banned.is_empty() {
+        top_k_without(row.get(), f32::NEG_INFINITY, 1, banned, list);
+        return some(list);
+    }
     if params.is_argmax() {
         list.clear();
         if let Some(index) = argmax(row.get()) {
@@ -105,7 +141,7 @@ pub(super) fn narrow(
             .ok_or(nothing)
     };
     let done = if params.top_k > 0 {
-        top_k(row.get(), floor, params.top_k as usize, list);
+        top_k_without(row.get(), floor, params.top_k as usize, banned, list);
         Stage::TopK
     } else if params.typical_p < 1.0 {
         full(row.get())?.typical(params.typical_p, list);

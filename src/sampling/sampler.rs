@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
 use super::candidates::Candidates;
-use super::chain::{EditableRow, Left, narrow};
+use super::chain::{EditableRow, Left, ban, narrow};
 use super::dry::{DryBreakers, DryState};
 use super::ends::Ends;
 use super::history::History;
@@ -204,11 +204,7 @@ impl Sampler {
                 *logit += bias;
             }
         }
-        for token in self.ends.banned(allowed) {
-            if let Some(logit) = row.edit().get_mut(token.index()) {
-                *logit = f32::NEG_INFINITY;
-            }
-        }
+        let banned = ban(&self.params, &mut row, self.ends.banned(allowed));
         if let Some(mirostat) = self.mirostat {
             let full = Row::new(row.get()).ok_or(SamplingError::NothingAllowed)?;
             mirostat.narrow(full, self.params.temperature, &mut self.list);
@@ -224,7 +220,7 @@ impl Sampler {
         if dry.is_on() && self.dry.search(dry, &self.history) {
             self.dry.penalise(dry, row.edit());
         }
-        let left = narrow(&self.params, &mut row, chance, &mut self.list)?;
+        let left = narrow(&self.params, &mut row, banned, chance, &mut self.list)?;
         Ok(Narrowed {
             left,
             is_edited: row.is_edited(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::sampling::{Dry, Mirostat, MirostatVersion, Xtc};
-use proptest::prelude::*;
+use proptest::prelude::{Just, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 fn row() -> Vec<f32> {
     (0..1000)
@@ -250,5 +250,37 @@ proptest! {
             let sum: f32 = all.iter().map(|one| one.probability).sum();
             prop_assert!((sum - 1.0).abs() < 1e-4, "{}", sum);
         }
+    }
+}
+
+#[test]
+fn an_end_that_may_not_come_yet_is_a_row_with_minus_infinity_there() {
+    let ends: std::sync::Arc<[Token]> = [Token(3), Token(70), Token(5000)].into();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    for round in 0..200u64 {
+        let mut row: Vec<f32> = (0..300)
+            .map(|_| (rng.next_u32() >> 8) as f32 / (1 << 20) as f32)
+            .collect();
+        // Often the most likely tokens are ends.
+        row[3] = 15.5;
+        row[70] = if round % 2 == 0 { 15.9 } else { 2.0 };
+        let params = SamplingParams {
+            temperature: if round % 5 == 0 { 0.0 } else { 0.8 },
+            top_k: [0, 1, 20][round as usize % 3],
+            top_n_sigma: if round % 7 == 0 { 1.5 } else { 0.0 },
+            repetition_penalty: if round % 4 == 0 { 1.3 } else { 1.0 },
+            seed: Some(round),
+            ..SamplingParams::default()
+        };
+        let mut banning = Sampler::new(params.clone()).with_ends(ends.clone(), usize::MAX);
+        let mut plain = Sampler::new(params.clone());
+        let mut edited = row.clone();
+        (edited[3], edited[70]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+        assert_eq!(
+            banning.probabilities(&row, None),
+            plain.probabilities(&edited, None),
+            "{params:?}"
+        );
+        assert_eq!(banning.draw(&row, None), plain.draw(&edited, None));
     }
 }
