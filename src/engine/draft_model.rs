@@ -18,6 +18,9 @@ const CATCH_UP: usize = 64;
 /// A guess ends before a token that the model itself thinks less likely than this: it would hardly be accepted.
 const MIN_PROBABILITY: f32 = 0.4;
 
+/// A decode of so many tokens costs about as much as that of one.
+const FEW: usize = 3;
+
 /// Weight of the newest measurement.
 const NEWEST: f64 = 0.2;
 
@@ -91,16 +94,12 @@ impl DraftModel {
         ends: impl Fn(Token) -> bool,
         should_stop: &dyn Fn() -> bool,
     ) -> Result<Vec<Token>, LlamaError> {
-        let begun = Instant::now();
         let mut guess = Vec::new();
         if self.catch_up(seq, history, should_stop)? {
             self.extend(seq, &mut guess, n.min(MAX_GUESS), &ends, should_stop)?;
         }
         // The compute threads of two models must not wait for work side by side.
         self.context.rest();
-        if !guess.is_empty() {
-            self.learn(begun.elapsed() / guess.len() as u32);
-        }
         Ok(guess)
     }
 
@@ -181,8 +180,13 @@ impl DraftModel {
             self.batch
                 .push(token, position + i, seq, i + 1 == tokens.len());
         }
-        let outcome = self.context.decode(&mut self.batch, should_stop)?;
-        Ok(outcome == DecodeOutcome::Done)
+        let begun = Instant::now();
+        let is_done = self.context.decode(&mut self.batch, should_stop)? == DecodeOutcome::Done;
+        // Reading what was said meanwhile is no part of what guessing costs from step to step.
+        if is_done && tokens.len() <= FEW {
+            self.learn(begun.elapsed());
+        }
+        Ok(is_done)
     }
 }
 

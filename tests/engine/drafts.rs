@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rein::engine::drafts::DraftCounters;
 use rein::generation::tokenize;
 use rein::llama::Token;
 use rein::models::DraftKind;
@@ -70,18 +71,19 @@ fn a_draft_model_guesses_and_the_model_decides() {
     let runs = prompts
         .each_ref()
         .map(|prompt| model.generate(endless(&model, prompt.clone(), 60)).unwrap());
+    let mut drafts = DraftCounters::default();
     for (prompt, run) in prompts.iter().zip(runs) {
         let answer = finish(run);
         assert_eq!(answer.tokens.len(), 60);
         assert_right(&model, prompt, &answer);
-        println!("{:?}", answer.summary.timings.drafts);
+        drafts += answer.summary.timings.drafts;
     }
     let long = finish(
         model
             .generate(endless(&model, prompts[0].clone(), 200))
             .unwrap(),
     );
-    let drafts = long.summary.timings.drafts;
+    drafts += long.summary.timings.drafts;
     assert!(
         drafts.drafted > 0 && drafts.accepted * 2 > drafts.drafted,
         "{drafts:?}"

@@ -194,7 +194,6 @@ async fn what_is_not_supported_is_refused_instead_of_ignored() {
         ("use_adapter", json!("x")),
         ("continue_final_message", json!(true)),
         ("samplers", json!(["top_k"])),
-        ("ignore_eos", json!(true)),
     ];
     for (field, value) in &cases {
         let reply = server
