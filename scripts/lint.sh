@@ -26,3 +26,4 @@ step 'clippy' cargo clippy --release --locked --all-targets -- -D warnings
 # this check must pass where nothing else can be reached. Run 'cargo deny check' where it can.
 step 'licences and sources' cargo deny --locked check licenses bans sources
 step 'documentation' docs
+step 'benchmark reports' python3 -m unittest discover --quiet benches
