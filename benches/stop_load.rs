@@ -7,7 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use rein::llama::Token;
 use rein::{Delta, GenerateRequest, LoadOptions, LocalModel, SamplingParams, StopCause, StopFlag};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,13 +100,13 @@ fn timed_load(path: &str, delay: Duration) -> (Duration, Option<Duration>) {
 
 fn endless(model: &LocalModel, number: usize) -> Result<rein::Generation, rein::GenerateError> {
     let vocab = model.loaded().engine.model().vocab();
-    let ends = (0..vocab.len() as i32)
-        .map(Token)
-        .filter(|&token| vocab.is_end_of_generation(token));
     let mut request =
         GenerateRequest::user(format!("Write chapter {number} of a very long story."));
     request.sampling = SamplingParams {
-        logit_bias: ends.map(|token| (token, f32::NEG_INFINITY)).collect(),
+        logit_bias: vocab
+            .ends()
+            .map(|token| (token, f32::NEG_INFINITY))
+            .collect(),
         ..SamplingParams::greedy()
     };
     model.generate(request)

@@ -7,7 +7,6 @@
 //! highest. `PARALLEL` runs decode at the same time.
 
 use rein::constraint::Constraint;
-use rein::llama::Token;
 use rein::{
     Delta, FinishReason, GenerateRequest, LoadOptions, LocalModel, Prompt, SamplingParams, Summary,
 };
@@ -104,9 +103,10 @@ fn measure(
     round: u64,
 ) -> Result<f64, Failure> {
     let vocab = model.loaded().engine.model().vocab();
-    let ends = (0..vocab.len() as i32).map(Token);
-    let ends = ends.filter(|&token| vocab.is_end_of_generation(token));
-    let bans: Vec<_> = ends.map(|token| (token, f32::NEG_INFINITY)).collect();
+    let bans: Vec<_> = vocab
+        .ends()
+        .map(|token| (token, f32::NEG_INFINITY))
+        .collect();
     let runs = (0..parallel).map(|run| {
         let text =
             format!("List number {run} of the people in the office and what they do, as JSON:\n");

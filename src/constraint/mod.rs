@@ -8,8 +8,10 @@
 //!
 //! ```no_run
 //! use rein::constraint::{Constraint, LazyCompiler, MaskWorker};
-//! # fn decode() {} fn draw(mask: &rein::sampling::TokenMask) -> rein::llama::Token { todo!() }
-//! # fn example(vocab: &rein::llama::Vocab) -> Result<(), Box<dyn std::error::Error>> {
+//! # use rein::{llama::{Token, Vocab}, sampling::TokenMask};
+//! # fn example(
+//! #     vocab: &Vocab, decode: impl Fn(), draw: impl Fn(&TokenMask) -> Token,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once a model, once an engine.
 //! let compiler = LazyCompiler::default();
 //! let worker = MaskWorker::spawn()?;

@@ -35,7 +35,7 @@ impl CostModel {
     /// Learns from a decode of one row each of `n` sequences.
     pub fn learn_rows(&mut self, n: usize, took: Duration) {
         if let Some(known) = n.checked_sub(1).and_then(|i| self.rows.get_mut(i)) {
-            learn(known, took.as_secs_f64());
+            average(known, NEWEST, took.as_secs_f64());
         }
     }
 
@@ -47,7 +47,7 @@ impl CostModel {
             .position(|&size| n * 8 >= size * 7 && n * 8 <= size * 9);
         if let Some(class) = class {
             let scaled = took.as_secs_f64() * CHUNK_SIZES[class] as f64 / n as f64;
-            learn(&mut self.chunks[class], scaled);
+            average(&mut self.chunks[class], NEWEST, scaled);
         }
     }
 
@@ -86,8 +86,9 @@ impl CostModel {
     }
 }
 
-fn learn(known: &mut Option<f64>, seconds: f64) {
-    *known = Some(known.map_or(seconds, |old| old + NEWEST * (seconds - old)));
+/// Moves an average towards a measurement; the first one is the average.
+pub(super) fn average(known: &mut Option<f64>, newest: f64, seconds: f64) {
+    *known = Some(known.map_or(seconds, |old| old + newest * (seconds - old)));
 }
 
 #[cfg(test)]

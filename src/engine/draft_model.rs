@@ -1,7 +1,8 @@
 //! [`DraftModel`]: a second, smaller model that guesses what the first one will say.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::cost::average;
 use super::error::EngineError;
 use super::prefix::common_prefix;
 use crate::llama::{
@@ -68,21 +69,22 @@ impl DraftModel {
         self.seconds.unwrap_or(0.0)
     }
 
-    /// Reads more of what a run has said, where the draft model is far behind. True once it is not: only then
-    /// [`Self::guess`] costs no more than guessing.
+    /// True where guessing would first have to read more than a few tokens.
+    pub(super) fn is_behind(&self, seq: SeqId, history: &[Token]) -> bool {
+        let known = common_prefix(&self.held[seq.0 as usize], history);
+        known + MAX_GUESS < history.len()
+    }
+
+    /// Reads more of what a run has said, for a model that [is behind](Self::is_behind).
     pub(super) fn read(
         &mut self,
         seq: SeqId,
         history: &[Token],
         should_stop: &dyn Fn() -> bool,
-    ) -> Result<bool, LlamaError> {
-        let known = common_prefix(&self.held[seq.0 as usize], history);
-        if known + MAX_GUESS >= history.len() {
-            return Ok(true);
-        }
+    ) -> Result<(), LlamaError> {
         self.catch_up(seq, history, should_stop)?;
         self.context.rest();
-        Ok(false)
+        Ok(())
     }
 
     /// Up to `n` tokens that may follow `history`; fewer where the model is not sure.
@@ -101,11 +103,6 @@ impl DraftModel {
         // The compute threads of two models must not wait for work side by side.
         self.context.rest();
         Ok(guess)
-    }
-
-    fn learn(&mut self, took: Duration) {
-        let took = took.as_secs_f64();
-        self.seconds = Some(self.seconds.map_or(took, |old| old + NEWEST * (took - old)));
     }
 
     /// Brings a sequence nearer to `history`; true once its last row is that of the last token.
@@ -184,7 +181,7 @@ impl DraftModel {
         let is_done = self.context.decode(&mut self.batch, should_stop)? == DecodeOutcome::Done;
         // Reading what was said meanwhile is no part of what guessing costs from step to step.
         if is_done && tokens.len() <= FEW {
-            self.learn(begun.elapsed());
+            average(&mut self.seconds, NEWEST, begun.elapsed().as_secs_f64());
         }
         Ok(is_done)
     }

@@ -1,13 +1,14 @@
 //! [`Engine`] and [`RunHandle`]: what the rest of rein holds of a decode thread and of a run on it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
+use super::closing::{Closing, join};
 use super::decode_thread::{DecodeThread, MAX_DRAFT_ROWS};
 use super::draft_model::DraftModel;
 use super::drafts::DraftKind;
@@ -81,20 +82,8 @@ pub(super) struct Shared {
     /// Runs that have one. A run that is admitted counts here before it stops counting as waiting, so
     /// that it never counts nowhere.
     pub(super) running: AtomicUsize,
-    /// Set once: no run is accepted any more, whatever is computed is aborted, and the thread ends.
-    closing: OnceLock<StopCause>,
+    pub(super) closing: Closing,
     pub(super) slots: Mutex<Vec<SlotView>>,
-}
-
-impl Shared {
-    pub(super) fn close(&self, cause: StopCause) {
-        // The first cause stays.
-        let _ = self.closing.set(cause);
-    }
-
-    pub(super) fn closing(&self) -> Option<StopCause> {
-        self.closing.get().copied()
-    }
 }
 
 /// What a sequence is doing, for `/slots`.
@@ -178,7 +167,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             waiting: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
-            closing: OnceLock::new(),
+            closing: Closing::default(),
             slots: Mutex::new(vec![SlotView::default(); context.n_seq_max() as usize]),
         });
         // `waiting` bounds the queue; the channel's own bound leaves room for what is withdrawn.
@@ -219,7 +208,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 waiting: AtomicUsize::new(0),
                 running: AtomicUsize::new(0),
-                closing: OnceLock::new(),
+                closing: Closing::default(),
                 slots: Mutex::default(),
             }),
             queue,
@@ -280,7 +269,7 @@ impl Engine {
     /// False once the decode thread has ended, or is about to.
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.shared.closing().is_none()
+        !self.shared.closing.is_set()
     }
 
     /// Compiles what an answer is to look like, for [`RunSpec::matcher`]. Takes milliseconds, at the first call
@@ -393,18 +382,9 @@ impl Engine {
     /// Stops every run with this cause and waits until the decode thread has ended. Idempotent: the first
     /// cause wins.
     pub fn close(&self, cause: StopCause) {
-        self.shared.close(cause);
+        self.shared.closing.set(cause);
         self.worker.unpark();
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the decode thread ended with a panic");
-        }
+        join(&self.thread, "decode");
     }
 }
 

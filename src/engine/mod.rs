@@ -10,6 +10,7 @@
 //! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
 //! (how long things take).
 
+mod closing;
 pub mod cost;
 mod decode_thread;
 mod draft_model;

@@ -304,9 +304,9 @@ impl TestServer {
     pub fn never_ends(&self) -> Value {
         let model = self.state.models.current().expect("a model is loaded");
         let vocab = model.engine.model().vocab();
-        let ids = (0..vocab.len() as i32)
-            .filter(|&id| vocab.is_end_of_generation(rein::llama::Token(id)));
-        ids.map(|id| (id.to_string(), json!(-100)))
+        vocab
+            .ends()
+            .map(|token| (token.0.to_string(), json!(-100)))
             .collect::<serde_json::Map<_, _>>()
             .into()
     }

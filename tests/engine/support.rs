@@ -62,11 +62,7 @@ pub fn greedy(prompt: impl Into<String>, max_tokens: u32) -> GenerateRequest {
 
 /// The tokens that end an answer.
 pub fn ends(model: &LocalModel) -> Vec<Token> {
-    let vocab = model.loaded().engine.model().vocab();
-    (0..vocab.len() as i32)
-        .map(Token)
-        .filter(|&token| vocab.is_end_of_generation(token))
-        .collect()
+    model.loaded().engine.model().vocab().ends().collect()
 }
 
 /// A request that goes on until its token limit: the tokens that end an answer are banned.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::DecodeThread;
 use crate::engine::draft_model::MAX_GUESS;
 use crate::engine::drafts::{DraftLimits, verify};
-use crate::llama::{DecodeOutcome, Token};
+use crate::llama::Token;
 
 /// The most rows of a decode with a draft.
 pub(in crate::engine) const MAX_DRAFT_ROWS: usize = 64;
@@ -38,18 +38,20 @@ impl DecodeThread {
                 let guessing = model.seconds();
                 let cost = |k| seconds(k) + guessing * k as f64;
                 let flag = run.flag.clone();
-                let should_stop = || flag.is_set() || self.shared.closing().is_some();
+                let should_stop = || flag.is_set() || self.shared.closing.is_set();
                 // The compute threads of two models must not wait for work side by side.
-                self.context.rest();
-                match model.read(seq, &run.tokens, &should_stop) {
-                    Ok(true) => {
-                        let guess = |n| model.guess(seq, &run.tokens, n, ends, &should_stop);
-                        drafts
-                            .propose_by(limits, cost, guess)
-                            .map(<[Token]>::to_vec)
-                    }
-                    Ok(false) => Ok(Vec::new()),
-                    Err(error) => Err(error),
+                let rest = || self.context.rest();
+                if model.is_behind(seq, &run.tokens) {
+                    rest();
+                    let read = model.read(seq, &run.tokens, &should_stop);
+                    read.map(|()| Vec::new())
+                } else {
+                    let guess = |n| {
+                        rest();
+                        model.guess(seq, &run.tokens, n, ends, &should_stop)
+                    };
+                    let guessed = drafts.propose_by(limits, cost, guess);
+                    guessed.map(<[Token]>::to_vec)
                 }
             }
             _ => Ok(drafts
@@ -81,18 +83,13 @@ impl DecodeThread {
         let flag = run.flag.clone();
         let started = Instant::now();
         let shared = &self.shared;
-        let nobody_wants_it = || flag.is_set() || shared.closing().is_some();
+        let nobody_wants_it = || flag.is_set() || shared.closing.is_set();
         let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
         let ended = Instant::now();
         run.last_decode = Some((started, ended));
-        match outcome {
-            Ok(DecodeOutcome::Done) => {
-                self.row_costs.learn(1 + drafted.len(), ended - started);
-                self.keep_verified(index, drafted);
-            }
-            Ok(DecodeOutcome::Aborted) => self.resync(&[id]),
-            Ok(DecodeOutcome::NoCells) => self.fail_all(&[id], "the KV cache has no free cells"),
-            Err(error) => self.fail_all(&[id], &error.to_string()),
+        if self.is_done(&[id], outcome) {
+            self.row_costs.learn(1 + drafted.len(), ended - started);
+            self.keep_verified(index, drafted);
         }
     }
 

@@ -11,7 +11,6 @@ mod step;
 pub(super) use drafting::MAX_DRAFT_ROWS;
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -113,22 +112,17 @@ impl DecodeThread {
 
     /// Runs until the engine closes. A panic ends every run with an error and nothing else.
     pub(super) fn run(mut self) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while self.shared.closing().is_none() {
-                self.turn();
-            }
-        }));
-        self.shared.close(StopCause::Unload);
-        let closing = self.shared.closing().unwrap_or(StopCause::Unload);
+        let shared = self.shared.clone();
+        let ended = shared.closing.run(|| self.turn());
         self.take_commands();
         let all = std::mem::take(&mut self.active)
             .into_iter()
             .chain(std::mem::take(&mut self.waiting));
         for run in all {
-            if outcome.is_err() {
+            if ended.panicked {
                 run.fail("the decode thread failed; load the model again".into());
             } else {
-                run.flag.set(closing);
+                run.flag.set(ended.cause);
                 Self::finish_stopped(run);
             }
         }

@@ -59,25 +59,21 @@ impl DecodeThread {
         let started = Instant::now();
         // Aborting undoes every row of the batch, so only when nobody wants theirs.
         let shared = &self.shared;
-        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing().is_some();
+        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing.is_set();
         let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
         let ended = Instant::now();
         for &index in indexes {
             self.active[index].last_decode = Some((started, ended));
         }
-        match outcome {
-            Ok(DecodeOutcome::Done) => {
-                self.cost.learn_rows(indexes.len(), ended - started);
-                if indexes.len() == 1 {
-                    self.row_costs.learn(1, ended - started);
-                }
-                for (row, id) in ids.into_iter().enumerate() {
-                    self.advance(id, 1, Some(row));
-                }
-            }
-            Ok(DecodeOutcome::Aborted) => self.resync(&ids),
-            Ok(DecodeOutcome::NoCells) => self.fail_all(&ids, "the KV cache has no free cells"),
-            Err(error) => self.fail_all(&ids, &error.to_string()),
+        if !self.is_done(&ids, outcome) {
+            return;
+        }
+        self.cost.learn_rows(indexes.len(), ended - started);
+        if indexes.len() == 1 {
+            self.row_costs.learn(1, ended - started);
+        }
+        for (row, id) in ids.into_iter().enumerate() {
+            self.advance(id, 1, Some(row));
         }
     }
 
@@ -100,20 +96,30 @@ impl DecodeThread {
         let flag = run.flag.clone();
         let started = Instant::now();
         let shared = &self.shared;
-        let nobody_wants_it = || flag.is_set() || shared.closing().is_some();
+        let nobody_wants_it = || flag.is_set() || shared.closing.is_set();
         let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
         let ended = Instant::now();
         run.last_decode = Some((started, ended));
-        match outcome {
-            Ok(DecodeOutcome::Done) => {
-                self.cost.learn_chunk(chunk.tokens, ended - started);
-                let row = is_last.then(|| chunk.tokens - 1);
-                self.advance(id, chunk.tokens, row);
-            }
-            Ok(DecodeOutcome::Aborted) => self.resync(&[id]),
-            Ok(DecodeOutcome::NoCells) => self.fail_all(&[id], "the KV cache has no free cells"),
-            Err(error) => self.fail_all(&[id], &error.to_string()),
+        if self.is_done(&[id], outcome) {
+            self.cost.learn_chunk(chunk.tokens, ended - started);
+            let row = is_last.then(|| chunk.tokens - 1);
+            self.advance(id, chunk.tokens, row);
         }
+    }
+
+    /// True where a decode of these runs has come to its end. Where not, what is left of them is settled.
+    pub(super) fn is_done(
+        &mut self,
+        ids: &[u64],
+        outcome: Result<DecodeOutcome, LlamaError>,
+    ) -> bool {
+        match outcome {
+            Ok(DecodeOutcome::Done) => return true,
+            Ok(DecodeOutcome::Aborted) => self.resync(ids),
+            Ok(DecodeOutcome::NoCells) => self.fail_all(ids, "the KV cache has no free cells"),
+            Err(error) => self.fail_all(ids, &error.to_string()),
+        }
+        false
     }
 
     /// A run has `n` more tokens computed; with a row of logits, its next token is drawn.

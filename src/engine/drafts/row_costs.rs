@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::cost::average;
+
 /// Weight of the newest measurement.
 const NEWEST: f64 = 0.3;
 
@@ -30,8 +32,7 @@ impl RowCosts {
     /// Learns from a decode of `rows` rows.
     pub fn learn(&mut self, rows: usize, took: Duration) {
         if let Some(slot) = rows.checked_sub(1).and_then(|i| self.seconds.get_mut(i)) {
-            let took = took.as_secs_f64();
-            *slot = Some(slot.map_or(took, |old| old + NEWEST * (took - old)));
+            average(slot, NEWEST, took.as_secs_f64());
         }
     }
 

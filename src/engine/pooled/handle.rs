@@ -2,7 +2,7 @@
 //! on it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Thread};
 
 use crossbeam_channel::{Sender, TrySendError};
@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::EmbeddingError;
 use super::request::{EmbeddingSpec, Pooled, Request};
 use super::worker::Worker;
+use crate::engine::closing::{Closing, join};
 use crate::llama::{EmbeddingContext, EmbeddingContextParams, Model, Pooling, Token};
 use crate::stop::{StopCause, StopFlag};
 
@@ -40,20 +41,10 @@ const MAX_INPUTS_RECURRENT: u32 = 8;
 pub(super) struct Shared {
     /// Accepted requests that are not finished.
     accepted: AtomicUsize,
-    /// Set once: no request is accepted any more, whatever is computed is aborted, and the thread ends.
-    closing: OnceLock<StopCause>,
+    pub(super) closing: Closing,
 }
 
 impl Shared {
-    pub(super) fn close(&self, cause: StopCause) {
-        // The first cause stays.
-        let _ = self.closing.set(cause);
-    }
-
-    pub(super) fn closing(&self) -> Option<StopCause> {
-        self.closing.get().copied()
-    }
-
     pub(super) fn leave(&self) {
         self.accepted.fetch_sub(1, Ordering::AcqRel);
     }
@@ -151,7 +142,7 @@ impl EmbeddingEngine {
     }
 
     fn try_submit(&self, spec: EmbeddingSpec) -> Result<EmbeddingRun, EmbeddingError> {
-        if self.shared.closing().is_some() {
+        if self.shared.closing.is_set() {
             return Err(EmbeddingError::Closed);
         }
         self.check(&spec.inputs)?;
@@ -204,18 +195,9 @@ impl EmbeddingEngine {
     /// Stops every request with this cause and waits until the thread has ended. Idempotent: the first cause
     /// wins.
     pub fn close(&self, cause: StopCause) {
-        self.shared.close(cause);
+        self.shared.closing.set(cause);
         self.worker.unpark();
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the embedding thread ended with a panic");
-        }
+        join(&self.thread, "embedding");
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use super::handle::Shared;
 use super::plan::{Limits, plan};
 use super::request::Request;
 use crate::llama::{DecodeOutcome, EmbeddingContext, LlamaError, Token};
-use crate::stop::{StopCause, StopFlag};
+use crate::stop::StopFlag;
 
 /// Tokens of a batch with several inputs. From 64 rows on ggml computes attention with another kernel, which rounds
 /// otherwise: below that a short text gets the row that it would get alone. On two cores more rows are no faster.
@@ -63,20 +62,15 @@ impl Worker {
 
     /// Runs until the engine closes. A panic ends every request with an error and nothing else.
     pub(super) fn run(mut self) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while self.shared.closing().is_none() {
-                self.turn();
-            }
-        }));
-        self.shared.close(StopCause::Unload);
-        let closing = self.shared.closing().unwrap_or(StopCause::Unload);
+        let shared = self.shared.clone();
+        let ended = shared.closing.run(|| self.turn());
         self.take_commands();
         for request in std::mem::take(&mut self.requests) {
             self.shared.leave();
-            if outcome.is_err() {
+            if ended.panicked {
                 request.fail(EmbeddingError::Closed);
             } else {
-                request.flag.set(closing);
+                request.flag.set(ended.cause);
                 request.finish_stopped();
             }
         }
@@ -170,7 +164,7 @@ impl Worker {
         let tokens: usize = inputs.iter().map(|input| input.len()).sum();
         let shared = &self.shared;
         // Aborting undoes every row of the batch, so only when nobody wants theirs.
-        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing().is_some();
+        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing.is_set();
         let started = Instant::now();
         let outcome = self.context.compute(&inputs, &nobody_wants_it);
         let ended = Instant::now();
