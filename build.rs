@@ -1,13 +1,12 @@
-//! Compiles the C++ shim (`vendor/llama`) against the llama.cpp that llama-cpp-sys-2 has built.
+//! Compiles the C++ shim (`vendor/llama`) against the llama.cpp that llama-cpp-sys-2 has built, and our own kernels
+//! (`kernels`).
 
 use std::env;
 use std::path::PathBuf;
 
 fn main() {
-    println!("cargo:rerun-if-changed=vendor/llama/shim.h");
-    println!("cargo:rerun-if-changed=vendor/llama/shim.cpp");
-    println!("cargo:rerun-if-changed=vendor/llama/stoppable.h");
-    println!("cargo:rerun-if-changed=vendor/llama/stoppable.cpp");
+    println!("cargo:rerun-if-changed=vendor/llama");
+    println!("cargo:rerun-if-changed=kernels/cpu");
 
     // Set by cargo for direct dependents of a crate with `links = "llama"`.
     let root = env::var_os("DEP_LLAMA_ROOT")
@@ -18,7 +17,11 @@ fn main() {
         .include(PathBuf::from(root).join("include"))
         .file("vendor/llama/shim.cpp")
         .file("vendor/llama/stoppable.cpp")
+        .file("vendor/llama/cpu_kernels.cpp")
+        .file("kernels/cpu/quant_gemm.cpp")
         .warnings(true)
+        // GCC takes its own intrinsics for reading what nobody has written.
+        .flag_if_supported("-Wno-maybe-uninitialized")
         .compile("rein_llama_shim");
 
     // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).

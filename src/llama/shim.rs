@@ -20,6 +20,7 @@ pub(super) struct ShimError {
 pub(super) type ShouldStop = extern "C" fn(data: *mut c_void) -> bool;
 
 unsafe extern "C" {
+    pub(super) fn rein_install_cpu_kernels() -> bool;
     pub(super) fn rein_model_load(
         path: *const c_char,
         params: *const sys::llama_model_params,
