@@ -18,7 +18,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// How far the planner may stretch a step where that reads much faster (`planner::STRETCH`).
-const STRETCH: f64 = 1.7;
+const STRETCH: f64 = 1.4;
 /// How much longer a step may be than its rows (`planner::PROMPTS_SHARE`).
 const PROMPTS_SHARE: f64 = 2.0;
 /// How many tokens a waiting prompt gains on others with each step (`planner::AGEING_TOKENS`).

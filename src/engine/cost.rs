@@ -13,13 +13,21 @@ const INITIAL_TOKEN_SECONDS: f64 = 0.006;
 /// has a cost of its own. (A token of a chunk of 8 costs twice as much as one of 64.)
 pub const CHUNK_SIZES: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 256, 512];
 
+/// A chunk behind no more tokens than this tells what its size costs; one behind more tells what depth costs.
+const SHALLOW: usize = 256;
+
 /// Moving averages of what was measured.
+///
+/// A chunk of `n` tokens behind `depth` others is taken to cost what its size costs, and for every pair of a new and an
+/// older token so much more: what is learnt of one size at the end of a long prompt then holds for all.
 #[derive(Debug, Clone)]
 pub struct CostModel {
     /// Seconds of a decode of `n + 1` rows, one for each sequence.
     rows: Vec<Option<f64>>,
-    /// Seconds of a chunk of each size.
+    /// Seconds of a chunk of each size at the beginning of a prompt.
     chunks: [Option<f64>; CHUNK_SIZES.len()],
+    /// Seconds for each pair of a token of a chunk and one before the chunk.
+    pair: f64,
 }
 
 impl CostModel {
@@ -29,6 +37,7 @@ impl CostModel {
         Self {
             rows: vec![None; max_rows.max(1)],
             chunks: [None; CHUNK_SIZES.len()],
+            pair: 0.0,
         }
     }
 
@@ -39,14 +48,22 @@ impl CostModel {
         }
     }
 
-    /// Learns from a prompt chunk of `n` tokens.
-    pub fn learn_chunk(&mut self, n: usize, took: Duration) {
+    /// Learns from a prompt chunk of `n` tokens behind `depth` others.
+    pub fn learn_chunk(&mut self, n: usize, depth: usize, took: Duration) {
+        let took = took.as_secs_f64();
+        let pairs = (n * depth) as f64;
         // Far from every size, a chunk tells little about one.
         let class = CHUNK_SIZES
             .iter()
             .position(|&size| n * 8 >= size * 7 && n * 8 <= size * 9);
-        if let Some(class) = class {
-            let scaled = took.as_secs_f64() * CHUNK_SIZES[class] as f64 / n as f64;
+        let is_first = class.is_none_or(|class| self.chunks[class].is_none());
+        if depth > SHALLOW && !is_first {
+            let excess = took - self.chunk(n, 0).as_secs_f64();
+            self.pair += NEWEST * ((excess / pairs).max(0.0) - self.pair);
+        } else if let Some(class) = class {
+            // Never nothing, however the depth was misjudged.
+            let alone = (took - self.pair * pairs).max(0.1 * took);
+            let scaled = alone * CHUNK_SIZES[class] as f64 / n as f64;
             average(&mut self.chunks[class], NEWEST, scaled);
         }
     }
@@ -66,9 +83,9 @@ impl CostModel {
         Duration::from_secs_f64(known.unwrap_or(0.0))
     }
 
-    /// The expected time of a prompt chunk of `n` tokens.
+    /// The expected time of a prompt chunk of `n` tokens behind `depth` others.
     #[must_use]
-    pub fn chunk(&self, n: usize) -> Duration {
+    pub fn chunk(&self, n: usize, depth: usize) -> Duration {
         let class = CHUNK_SIZES
             .iter()
             .position(|&size| n <= size)
@@ -78,7 +95,7 @@ impl CostModel {
         let below = (0..=class).rev().find_map(|i| self.per_token(i));
         let above = || (class + 1..CHUNK_SIZES.len()).find_map(|i| self.per_token(i));
         let token = below.or_else(above).unwrap_or(INITIAL_TOKEN_SECONDS);
-        Duration::from_secs_f64(token * n as f64)
+        Duration::from_secs_f64((token + self.pair * depth as f64) * n as f64)
     }
 
     fn per_token(&self, class: usize) -> Option<f64> {
@@ -95,28 +112,45 @@ pub(super) fn average(known: &mut Option<f64>, newest: f64, seconds: f64) {
 mod tests {
     use super::*;
 
-    fn check(cost: &CostModel, n: usize, milliseconds: u64) {
-        let error = cost.chunk(n).abs_diff(Duration::from_millis(milliseconds));
+    fn check(cost: &CostModel, n: usize, depth: usize, milliseconds: u64) {
+        let expected = Duration::from_millis(milliseconds);
+        let error = cost.chunk(n, depth).abs_diff(expected);
         assert!(
-            error < Duration::from_micros(10),
-            "{n}: {:?}",
-            cost.chunk(n)
+            error < expected / 50 + Duration::from_micros(10),
+            "{n} behind {depth}: {:?}",
+            cost.chunk(n, depth)
         );
     }
 
     #[test]
     fn every_chunk_size_has_a_cost_of_its_own() {
         let mut cost = CostModel::new(1);
-        check(&cost, 100, 600);
-        cost.learn_chunk(8, Duration::from_millis(80));
-        cost.learn_chunk(512, Duration::from_millis(1024));
-        check(&cost, 8, 80);
-        check(&cost, 512, 1024);
+        check(&cost, 100, 0, 600);
+        cost.learn_chunk(8, 0, Duration::from_millis(80));
+        cost.learn_chunk(512, 0, Duration::from_millis(1024));
+        check(&cost, 8, 0, 80);
+        check(&cost, 512, 0, 1024);
         // Between them the smaller one is asked.
-        check(&cost, 64, 640);
-        cost.learn_chunk(64, Duration::from_millis(200));
-        check(&cost, 64, 200);
-        check(&cost, 128, 400);
+        check(&cost, 64, 0, 640);
+        cost.learn_chunk(64, 0, Duration::from_millis(200));
+        check(&cost, 64, 0, 200);
+        check(&cost, 128, 0, 400);
+    }
+
+    #[test]
+    fn what_depth_costs_is_learnt_from_one_size_and_holds_for_all() {
+        let mut cost = CostModel::new(1);
+        let took = |n: usize, depth: usize| Duration::from_micros((n * (1000 + depth)) as u64);
+        cost.learn_chunk(128, 0, took(128, 0));
+        // A prompt of 8,000 tokens in chunks of 64, and another.
+        for _ in 0..2 {
+            (0..8000)
+                .step_by(64)
+                .for_each(|depth| cost.learn_chunk(64, depth, took(64, depth)));
+        }
+        for (n, depth) in [(64, 0), (64, 4000), (128, 0), (128, 4000), (128, 8000)] {
+            check(&cost, n, depth, took(n, depth).as_millis() as u64);
+        }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use super::cost::{CHUNK_SIZES, CostModel};
 pub struct RunView {
     /// Tokens that are not computed yet; at least 1. Exactly 1 means that the run is decoding.
     pub remaining: usize,
+    /// Tokens that are.
+    pub computed: usize,
     /// Steps since this run last computed anything.
     pub idle_steps: u32,
     /// The client does not read, or another run computes the prefix: compute nothing.
@@ -67,7 +69,7 @@ pub const MIN_CHUNK: usize = CHUNK_SIZES[0];
 
 /// A step may be so many times as long as its box, where the box would make a prompt's tokens much dearer: small
 /// chunks use the machine badly, and everybody pays for that.
-const STRETCH: f64 = 1.7;
+const STRETCH: f64 = 1.4;
 
 /// How many times as many prompt tokens a second a stretched step must read.
 const WORTH: f64 = 1.1;
@@ -140,15 +142,16 @@ fn boxed_chunks(
     let mut chunks: Vec<Chunk> = Vec::new();
     for &(index, run) in prompts {
         let mut chunk = whole_chunk((index, run), limits);
+        let chunk_cost = |tokens: usize| cost.chunk(tokens, run.computed);
         if run.to_grid.is_none() {
             let most = chunk.tokens;
             chunk.tokens = if chunks.is_empty() {
-                first_size(most, decodes, cost, limits)
+                first_size(most, decodes, &chunk_cost, limits)
             } else {
-                fitting_size(most, limit.saturating_sub(spent), cost)
+                fitting_size(most, limit.saturating_sub(spent), &chunk_cost)
             };
         }
-        let next = spent + cost.chunk(chunk.tokens);
+        let next = spent + chunk_cost(chunk.tokens);
         if !chunks.is_empty() && (chunk.tokens == 0 || next > limit) {
             break;
         }
@@ -165,8 +168,13 @@ fn sizes(most: usize) -> impl Iterator<Item = usize> {
 }
 
 /// The size of a step's first chunk, in tokens.
-fn first_size(most: usize, decodes: Duration, cost: &CostModel, limits: Limits) -> usize {
-    let step = |size: usize| decodes + cost.chunk(size);
+fn first_size(
+    most: usize,
+    decodes: Duration,
+    chunk_cost: &dyn Fn(usize) -> Duration,
+    limits: Limits,
+) -> usize {
+    let step = |size: usize| decodes + chunk_cost(size);
     let rate = |size: usize| size as f64 / step(size).as_secs_f64();
     let best_within = |limit: Duration| {
         let fitting = sizes(most).filter(|&size| step(size) <= limit);
@@ -183,8 +191,8 @@ fn first_size(most: usize, decodes: Duration, cost: &CostModel, limits: Limits) 
 }
 
 /// The largest size that takes no longer than that; 0 where none does.
-fn fitting_size(most: usize, room: Duration, cost: &CostModel) -> usize {
-    let fitting = sizes(most).filter(|&size| cost.chunk(size) <= room);
+fn fitting_size(most: usize, room: Duration, chunk_cost: &dyn Fn(usize) -> Duration) -> usize {
+    let fitting = sizes(most).filter(|&size| chunk_cost(size) <= room);
     fitting.max().unwrap_or(0)
 }
 
@@ -204,7 +212,7 @@ mod tests {
         for _ in 0..30 {
             for size in CHUNK_SIZES {
                 let took = Duration::from_micros(fixed_us + token_us * size as u64);
-                cost.learn_chunk(size, took);
+                cost.learn_chunk(size, 0, took);
             }
             (1..=12).for_each(|n| cost.learn_rows(n, Duration::from_millis(10)));
         }
@@ -218,6 +226,7 @@ mod tests {
     fn run(remaining: usize) -> RunView {
         RunView {
             remaining,
+            computed: 0,
             idle_steps: 0,
             parked: false,
             pause_after: usize::MAX,
@@ -257,9 +266,9 @@ mod tests {
             let plan = plan(&[run(1), run(6000)], cost, LIMITS);
             plan.chunks.first().map(|chunk| chunk.tokens)
         };
-        // 8 tokens in 98 ms, or 64 in 154: five times as many a second.
-        assert_eq!(chunk(&machine(80_000, 1_000)), Some(64));
-        // 32 tokens in 90 ms, or 64 in 170: no faster, so not longer.
+        // 8 tokens in 98 ms, or 48 in 138: four times as many a second.
+        assert_eq!(chunk(&machine(80_000, 1_000)), Some(48));
+        // 32 tokens in 90 ms, or 48 in 130: hardly faster, so not longer.
         assert_eq!(chunk(&machine(0, 2_500)), Some(32));
         // Nothing fits.
         assert_eq!(chunk(&machine(300_000, 2_500)), Some(MIN_CHUNK));
@@ -267,7 +276,7 @@ mod tests {
 
     #[test]
     fn short_prompts_share_a_step() {
-        // (170 - 10) / 0.5 = 320 tokens: two whole prompts, and as much of the third as fits.
+        // (140 - 10) / 0.5 = 260 tokens: two whole prompts, and as much of the third as fits.
         let plan = plan(&[run(1), run(40), run(30), run(300)], &cost(), LIMITS);
         let chunks: Vec<_> = plan.chunks.iter().map(|c| (c.run, c.tokens)).collect();
         assert_eq!(chunks, [(2, 30), (1, 40), (3, 128)]);
@@ -353,6 +362,7 @@ mod tests {
             view.prop_map(
                 |(remaining, idle_steps, parked, pause_after, to_grid)| RunView {
                     remaining,
+                    computed: 0,
                     idle_steps,
                     parked,
                     pause_after,
@@ -396,7 +406,7 @@ mod tests {
             let decodes = plan.rows.len() + plan.alone.len();
             if let (1.., [first, ..]) = (decodes, &plan.chunks[..]) {
                 let rows = cost.rows(plan.rows.len()) + cost.rows(1) * plan.alone.len() as u32;
-                let chunks: Duration = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens)).sum();
+                let chunks: Duration = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens, 0)).sum();
                 let limit = LIMITS.max_step.mul_f64(STRETCH).max(rows.mul_f64(PROMPTS_SHARE));
                 // The first prompt always advances: by the least there is, or to its grid's next point.
                 let is_least = first.tokens <= MIN_CHUNK || runs[first.run].to_grid.is_some();

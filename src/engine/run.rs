@@ -203,6 +203,7 @@ impl Run {
     pub(super) fn view(&self) -> RunView {
         RunView {
             remaining: self.remaining(),
+            computed: self.computed,
             idle_steps: self.idle_steps,
             parked: self.parked_since.is_some() || self.awaits.is_some() || self.holds_row(),
             pause_after: usize::MAX,

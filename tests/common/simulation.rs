@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rein::engine::cost::CostModel;
-use rein::engine::planner::{Limits, Plan, RunView, plan};
+use rein::engine::planner::{Chunk, Limits, Plan, RunView, plan};
 
 /// A request: when it comes, and how many tokens it is about.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +122,7 @@ pub fn simulate(
             let (run, n) = (&mut active[chunk.run], chunk.tokens as f64);
             let seconds =
                 machine.fixed + n * (machine.token + machine.depth * run.computed as f64 / 1000.0);
-            cost.learn_chunk(chunk.tokens, spend(seconds, &mut now));
+            cost.learn_chunk(chunk.tokens, run.computed, spend(seconds, &mut now));
             pieces.push(advance(run, chunk.tokens, from, now));
         }
         active.retain(|run| run.left > 0);
@@ -132,6 +132,7 @@ pub fn simulate(
 fn next_step(active: &[Active], cost: &CostModel, limits: Limits) -> Step {
     let view = |run: &Active| RunView {
         remaining: run.remaining,
+        computed: run.computed,
         idle_steps: run.idle_steps,
         parked: false,
         pause_after: usize::MAX,
@@ -141,7 +142,8 @@ fn next_step(active: &[Active], cost: &CostModel, limits: Limits) -> Step {
     let bare: Vec<RunView> = views.iter().map(|(_, view)| *view).collect();
     let plan = plan(&bare, cost, limits);
     let rows = cost.rows(plan.rows.len());
-    let chunks = plan.chunks.iter().map(|chunk| cost.chunk(chunk.tokens));
+    let expected_of = |chunk: &Chunk| cost.chunk(chunk.tokens, bare[chunk.run].computed);
+    let chunks = plan.chunks.iter().map(expected_of);
     let expected = rows + chunks.sum::<Duration>();
     Step {
         views,

@@ -86,10 +86,11 @@ impl DecodeThread {
         if run.flag.is_set() {
             return;
         }
-        let end = run.computed + chunk.tokens;
+        let depth = run.computed;
+        let end = depth + chunk.tokens;
         let is_last = end == run.tokens.len();
         self.batch.clear();
-        for position in run.computed..end {
+        for position in depth..end {
             let output = is_last && position + 1 == end;
             self.batch.push(run.tokens[position], position, seq, output);
         }
@@ -101,7 +102,8 @@ impl DecodeThread {
         let ended = Instant::now();
         run.last_decode = Some((started, ended));
         if self.is_done(&[id], outcome) {
-            self.cost.learn_chunk(chunk.tokens, ended - started);
+            self.cost
+                .learn_chunk(chunk.tokens, depth, ended - started);
             let row = is_last.then(|| chunk.tokens - 1);
             self.advance(id, chunk.tokens, row);
         }
