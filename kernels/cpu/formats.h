@@ -14,17 +14,6 @@
 namespace rein::kernels {
 namespace {
 
-// 32 weights of each of 16 rows: values[quad][4 * row + i] is weight 4 * quad + i of a row.
-template <typename Format, bool HasMinimum = Format::HAS_MINIMUM> struct alignas(64) panel_block {
-    uint8_t values[8][64];
-    float scales[PANEL_ROWS];
-};
-template <typename Format> struct alignas(64) panel_block<Format, true> {
-    uint8_t values[8][64];
-    float scales[PANEL_ROWS];
-    float minima[PANEL_ROWS];
-};
-
 // 16 bytes of nibbles: the low ones first.
 inline __m256i nibbles(const uint8_t * bytes) {
     const __m128i both = _mm_loadu_si128(reinterpret_cast<const __m128i *>(bytes));
@@ -74,8 +63,15 @@ struct q8_0 {
     }
 };
 
-// Writes 16 rows of 32 bytes as 8 vectors that hold four bytes of each row.
-inline void interleave(const __m256i rows[16], uint8_t out[8][64]) {
+// 32 weights of each of 16 rows, in registers: byte 4 * row + i of a quad is weight 4 * quad + i of a row.
+struct row_block {
+    __m512i quads[8];
+    __m512 scales;
+    __m512 minima;
+};
+
+// Turns 16 rows of 32 bytes into 8 vectors that hold four bytes of each row.
+inline void interleave(const __m256i rows[16], __m512i quads[8]) {
     __m512i r[8], s[8], t[8];
     for (int i = 0; i < 8; i++) {
         r[i] = _mm512_inserti64x4(_mm512_castsi256_si512(rows[i]), rows[i + 8], 1);
@@ -95,34 +91,28 @@ inline void interleave(const __m256i rows[16], uint8_t out[8][64]) {
     const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
     const __m512i second = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     for (int i = 0; i < 4; i++) {
-        _mm512_store_si512(out[i], _mm512_permutex2var_epi64(t[i], first, t[i + 4]));
-        _mm512_store_si512(out[i + 4], _mm512_permutex2var_epi64(t[i], second, t[i + 4]));
+        quads[i] = _mm512_permutex2var_epi64(t[i], first, t[i + 4]);
+        quads[i + 4] = _mm512_permutex2var_epi64(t[i], second, t[i + 4]);
     }
 }
 
-// Sets the scales, and the minima where there are any, of one block of 16 rows: halves at the blocks' beginnings.
-template <typename Format> void unpack_scales(const uint8_t * blocks, size_t row_bytes, panel_block<Format> & panel) {
+// Unpacks one block of each of 16 rows, `row_bytes` apart.
+template <typename Format> inline row_block unpack(const uint8_t * blocks, size_t row_bytes) {
+    row_block out;
+    __m256i values[16];
+#pragma GCC unroll 16
+    for (int row = 0; row < 16; row++) {
+        values[row] = Format::values(blocks + row * row_bytes);
+    }
+    interleave(values, out.quads);
+    // A block begins with its scale, and with its minimum behind it where it has one: halves.
     const __m512i rows = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i offsets = _mm512_mullo_epi32(rows, _mm512_set1_epi32(static_cast<int>(row_bytes)));
     const __m512i pairs = _mm512_i32gather_epi32(offsets, blocks, 1);
-    _mm512_store_ps(panel.scales, _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs)));
-    if constexpr (Format::HAS_MINIMUM) {
-        _mm512_store_ps(panel.minima, _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pairs, 16))));
-    }
-}
-
-// Unpacks 16 rows of blocks.
-template <typename Format>
-void unpack_panel(const uint8_t * rows, size_t row_bytes, int64_t depth, panel_block<Format> * panel) {
-    for (int64_t b = 0; b < depth / 32; b++) {
-        const uint8_t * blocks = rows + b * Format::BYTES;
-        __m256i values[16];
-        for (int row = 0; row < 16; row++) {
-            values[row] = Format::values(blocks + row * row_bytes);
-        }
-        interleave(values, panel[b].values);
-        unpack_scales<Format>(blocks, row_bytes, panel[b]);
-    }
+    out.scales = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(pairs));
+    out.minima = Format::HAS_MINIMUM ? _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(pairs, 16)))
+                                     : _mm512_setzero_ps();
+    return out;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "quant_gemm.h"
 
+#include <cstdlib>
 #include <cstring>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -73,16 +74,29 @@ void pack(const shape & s, const float * activations, size_t stride, int64_t fir
     }
 }
 
-// A panel of 16 rows times the first `Columns` columns of a tile.
-template <typename Format, int Columns>
-void multiply_tile(const panel_block<Format> * panel, const activation_block * tile, int64_t blocks, float * out,
-                   size_t out_stride) {
+// 16 rows of unpacked weights: what a tile is multiplied with.
+struct panel {
+    const row_block * blocks;
+    row_block operator[](int64_t b) const { return blocks[b]; }
+};
+
+// The same, unpacked on the way: for weights that are needed once.
+template <typename Format> struct packed_rows {
+    const uint8_t * rows;
+    size_t row_bytes;
+    row_block operator[](int64_t b) const { return unpack<Format>(rows + b * Format::BYTES, row_bytes); }
+};
+
+// 16 rows times the first `Columns` columns of a tile.
+template <typename Format, int Columns, typename Weights>
+inline void multiply_tile(Weights weights, const activation_block * tile, int64_t blocks, float * out,
+                          size_t out_stride) {
     __m512 total[Columns];
     for (int c = 0; c < Columns; c++) {
         total[c] = _mm512_setzero_ps();
     }
     for (int64_t b = 0; b < blocks; b++) {
-        const panel_block<Format> & w = panel[b];
+        const row_block w = weights[b];
         const activation_block & a = tile[b];
         __m512i sum[Columns];
         for (int c = 0; c < Columns; c++) {
@@ -90,23 +104,17 @@ void multiply_tile(const panel_block<Format> * panel, const activation_block * t
         }
 #pragma GCC unroll 8
         for (int quad = 0; quad < 8; quad++) {
-            const __m512i values = _mm512_load_si512(w.values[quad]);
 #pragma GCC unroll 8
             for (int c = 0; c < Columns; c++) {
-                sum[c] = _mm512_dpbusd_epi32(sum[c], values, _mm512_set1_epi32(a.values[quad][c]));
+                sum[c] = _mm512_dpbusd_epi32(sum[c], w.quads[quad], _mm512_set1_epi32(a.values[quad][c]));
             }
         }
-        const __m512 scales = _mm512_load_ps(w.scales);
 #pragma GCC unroll 8
         for (int c = 0; c < Columns; c++) {
-            const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(a.scales[c]));
+            const __m512 scale = _mm512_mul_ps(w.scales, _mm512_set1_ps(a.scales[c]));
             total[c] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[c]), scale, total[c]);
-        }
-        if constexpr (Format::HAS_MINIMUM) {
-            const __m512 minima = _mm512_load_ps(w.minima);
-#pragma GCC unroll 8
-            for (int c = 0; c < Columns; c++) {
-                total[c] = _mm512_fmadd_ps(minima, _mm512_set1_ps(a.sums[c]), total[c]);
+            if (Format::HAS_MINIMUM) {
+                total[c] = _mm512_fmadd_ps(w.minima, _mm512_set1_ps(a.sums[c]), total[c]);
             }
         }
     }
@@ -115,18 +123,18 @@ void multiply_tile(const panel_block<Format> * panel, const activation_block * t
     }
 }
 
-template <typename Format>
-void multiply_tile(int columns, const panel_block<Format> * panel, const activation_block * tile, int64_t blocks,
-                   float * out, size_t out_stride) {
+template <typename Format, typename Weights>
+void multiply_tile(int64_t columns, Weights weights, const activation_block * tile, int64_t blocks, float * out,
+                   size_t out_stride) {
     switch (columns) {
-        case 1: return multiply_tile<Format, 1>(panel, tile, blocks, out, out_stride);
-        case 2: return multiply_tile<Format, 2>(panel, tile, blocks, out, out_stride);
-        case 3: return multiply_tile<Format, 3>(panel, tile, blocks, out, out_stride);
-        case 4: return multiply_tile<Format, 4>(panel, tile, blocks, out, out_stride);
-        case 5: return multiply_tile<Format, 5>(panel, tile, blocks, out, out_stride);
-        case 6: return multiply_tile<Format, 6>(panel, tile, blocks, out, out_stride);
-        case 7: return multiply_tile<Format, 7>(panel, tile, blocks, out, out_stride);
-        default: return multiply_tile<Format, 8>(panel, tile, blocks, out, out_stride);
+        case 1: return multiply_tile<Format, 1>(weights, tile, blocks, out, out_stride);
+        case 2: return multiply_tile<Format, 2>(weights, tile, blocks, out, out_stride);
+        case 3: return multiply_tile<Format, 3>(weights, tile, blocks, out, out_stride);
+        case 4: return multiply_tile<Format, 4>(weights, tile, blocks, out, out_stride);
+        case 5: return multiply_tile<Format, 5>(weights, tile, blocks, out, out_stride);
+        case 6: return multiply_tile<Format, 6>(weights, tile, blocks, out, out_stride);
+        case 7: return multiply_tile<Format, 7>(weights, tile, blocks, out, out_stride);
+        default: return multiply_tile<Format, 8>(weights, tile, blocks, out, out_stride);
     }
 }
 
@@ -135,13 +143,18 @@ void multiply(const shape & s, const void * weights, size_t row_bytes, int64_t r
               const void * shared, void * scratch, float * out, size_t out_stride) {
     const int64_t blocks = s.depth / 32;
     const auto * packed = static_cast<const activation_block *>(shared);
-    auto * panel = static_cast<panel_block<Format> *>(scratch);
+    auto * unpacked = static_cast<row_block *>(scratch);
     for (int64_t row = row_begin; row < row_end; row += PANEL_ROWS) {
-        unpack_panel<Format>(static_cast<const uint8_t *>(weights) + row * row_bytes, row_bytes, s.depth, panel);
+        const packed_rows<Format> rows = {static_cast<const uint8_t *>(weights) + row * row_bytes, row_bytes};
+        if (s.columns <= TILE_COLUMNS) {
+            multiply_tile<Format>(s.columns, rows, packed, blocks, out + row, out_stride);
+            continue;
+        }
+        for (int64_t b = 0; b < blocks; b++) {
+            unpacked[b] = rows[b];
+        }
         for (int64_t tile = 0; tile < tiles(s); tile++) {
-            const int64_t left = s.columns - tile * TILE_COLUMNS;
-            const int columns = static_cast<int>(left < TILE_COLUMNS ? left : TILE_COLUMNS);
-            multiply_tile<Format>(columns, panel, packed + tile * blocks, blocks,
+            multiply_tile<Format>(s.columns - tile * TILE_COLUMNS, panel{unpacked}, packed + tile * blocks, blocks,
                                   out + tile * TILE_COLUMNS * out_stride + row, out_stride);
         }
     }
@@ -173,7 +186,7 @@ bool fits(const shape & s) {
 size_t shared_bytes(const shape & s) { return tiles(s) * (s.depth / 32) * sizeof(activation_block); }
 
 size_t thread_bytes(const shape & s) {
-    return with_format(s.weights, [&](auto f) { return s.depth / 32 * sizeof(panel_block<decltype(f)>); });
+    return s.depth / 32 * sizeof(row_block);
 }
 
 void pack_columns(const shape & s, const float * activations, size_t column_stride, int64_t first, int64_t step,
@@ -229,3 +242,20 @@ bool find_format(int gguf_type, format & out) {
 }
 
 } // namespace rein::kernels
+
+extern "C" bool rein_quant_gemm(int gguf_type, int64_t depth, int64_t rows, int64_t columns, const void * weights,
+                                size_t row_bytes, const float * activations, float * out) {
+    using namespace rein::kernels;
+    shape s = {format::q8_0, depth, rows, columns};
+    if (!is_supported() || !find_format(gguf_type, s.weights) || !fits(s)) {
+        return false;
+    }
+    void * memory = std::aligned_alloc(64, shared_bytes(s) + thread_bytes(s));
+    if (!memory) {
+        return false;
+    }
+    pack_columns(s, activations, depth, 0, 1, memory);
+    multiply_rows(s, weights, row_bytes, 0, rows, memory, static_cast<char *>(memory) + shared_bytes(s), out, rows);
+    std::free(memory);
+    return true;
+}

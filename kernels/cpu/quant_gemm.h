@@ -51,3 +51,8 @@ void multiply_rows(const shape & s, const void * weights, size_t row_bytes, int6
                    const void * shared, void * scratch, float * out, size_t out_stride);
 
 } // namespace rein::kernels
+
+// All of it on the calling thread, for tests: weights without gaps, columns of `depth` floats, `out` columns of `rows`.
+// Returns false, and writes nothing, where the CPU, the format or the shape is not one for these kernels.
+extern "C" bool rein_quant_gemm(int gguf_type, int64_t depth, int64_t rows, int64_t columns, const void * weights,
+                                size_t row_bytes, const float * activations, float * out);

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
-use super::{LlamaError, shim};
+use super::{LlamaError, cpu_kernels};
 use super::operation::Operation;
 
 /// The build of llama.cpp that is linked. The crate carries no build number: see `vendor/llama/README.md`.
@@ -29,7 +29,7 @@ impl Backend {
                 sys::ggml_set_abort_callback(Some(on_abort));
             }
             let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
-            install_cpu_kernels();
+            cpu_kernels::install();
             Ok(backend)
         });
         match backend {
@@ -37,18 +37,6 @@ impl Backend {
             Err(message) => Err(LlamaError::Backend(message.clone())),
         }
     }
-}
-
-/// Whether rein's own CPU kernels compute where they can (the default), by `REIN_CPU_KERNELS`: `0` leaves
-/// everything to llama.cpp, for comparisons.
-fn install_cpu_kernels() {
-    if std::env::var_os("REIN_CPU_KERNELS").is_some_and(|value| value == "0") {
-        return;
-    }
-    // SAFETY: called once, by the thread that holds the `OnceLock` of [`Backend::init`], after ggml's backends
-    // are there and before any model can be.
-    let installed = unsafe { shim::rein_install_cpu_kernels() };
-    tracing::debug!(installed, "CPU kernels");
 }
 
 /// The last error lines of llama.cpp's log: a failed load says why only there.

@@ -8,6 +8,7 @@
 mod backend;
 mod batch;
 mod context;
+mod cpu_kernels;
 mod embedding_context;
 mod error;
 mod kv_type;

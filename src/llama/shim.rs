@@ -1,4 +1,4 @@
-//! The declarations of `vendor/llama/shim.h`, and the one place that turns its statuses into errors.
+//! The declarations of `vendor/llama/shim.h` and of our kernels, and the one place that turns its statuses into errors.
 
 use std::ffi::{CStr, c_char, c_void};
 
@@ -21,6 +21,17 @@ pub(super) type ShouldStop = extern "C" fn(data: *mut c_void) -> bool;
 
 unsafe extern "C" {
     pub(super) fn rein_install_cpu_kernels() -> bool;
+    #[cfg(test)]
+    pub(super) fn rein_quant_gemm(
+        gguf_type: i32,
+        depth: i64,
+        rows: i64,
+        columns: i64,
+        weights: *const c_void,
+        row_bytes: usize,
+        activations: *const f32,
+        out: *mut f32,
+    ) -> bool;
     pub(super) fn rein_model_load(
         path: *const c_char,
         params: *const sys::llama_model_params,

@@ -17,9 +17,6 @@ namespace kernels = rein::kernels;
 // asking for more costs nothing.
 constexpr int64_t ROWS_AT_ONCE = 4 * kernels::PANEL_ROWS;
 
-// For fewer columns reading the weights is all the work, and ggml's own kernels do that as fast.
-constexpr int64_t LEAST_COLUMNS = 3;
-
 // The product that a tensor is; false where the kernels do not take it.
 bool find_shape(const ggml_tensor * op, kernels::shape & shape) {
     if (op->op != GGML_OP_MUL_MAT) {
@@ -41,7 +38,7 @@ bool find_shape(const ggml_tensor * op, kernels::shape & shape) {
     shape.depth = weights->ne[0];
     shape.rows = weights->ne[1];
     shape.columns = activations->ne[1];
-    return shape.columns >= LEAST_COLUMNS && kernels::fits(shape);
+    return kernels::fits(shape);
 }
 
 class quant_gemm : public ggml::cpu::tensor_traits {
