@@ -19,6 +19,7 @@ fn main() {
         .file("vendor/llama/stoppable.cpp")
         .file("vendor/llama/cpu_kernels.cpp")
         .file("kernels/cpu/quant_gemm.cpp")
+        .file("kernels/cpu/attention.cpp")
         .warnings(true)
         // GCC takes its own intrinsics for reading what nobody has written.
         .flag_if_supported("-Wno-maybe-uninitialized")

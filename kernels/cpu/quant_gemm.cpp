@@ -7,14 +7,9 @@
 
 #include <immintrin.h>
 
-// Only what follows is compiled for AVX-512: whoever calls it has asked is_supported().
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c"))), \
-                             apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c")
-#endif
+#include "avx512.h"
+
+REIN_AVX512_BEGIN
 
 #include "formats.h"
 
@@ -173,11 +168,7 @@ template <typename Body> auto with_format(format f, Body body) {
 
 } // namespace
 
-bool is_supported() {
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma");
-}
+bool is_supported() { return has_avx512(); }
 
 bool fits(const shape & s) {
     return s.depth > 0 && s.depth % 32 == 0 && s.rows > 0 && s.rows % PANEL_ROWS == 0 && s.columns > 0;
@@ -207,11 +198,7 @@ void multiply_rows(const shape & s, const void * weights, size_t row_bytes, int6
 
 } // namespace rein::kernels
 
-#ifdef __clang__
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+REIN_AVX512_END
 
 #else
 

@@ -1,4 +1,4 @@
-//! [`Engine`] and [`RunHandle`]: what the rest of rein holds of a decode thread and of a run on it.
+//! [`Engine`]: what the rest of rein holds of a decode thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,17 +8,18 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
+use super::attention::flash_attention;
 use super::closing::{Closing, join};
 use super::decode_thread::{DecodeThread, MAX_DRAFT_ROWS};
 use super::draft_model::DraftModel;
 use super::drafts::DraftKind;
 use super::dry::DryCache;
 use super::error::{EngineError, SubmitError};
-use super::events::{FinishReason, RunEvent, Summary, Timings, Usage};
 use super::grid::GRID;
 use super::run::{Run, RunSpec};
+use super::run_handle::RunHandle;
 use crate::constraint::{Constraint, ConstraintError, LazyCompiler, MaskWorker, Matcher};
-use crate::llama::{Context, ContextParams, FlashAttention, KvType, Model, Token};
+use crate::llama::{Context, ContextParams, KvType, Model, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
 
@@ -418,122 +419,8 @@ fn outputs(params: &EngineParams) -> u32 {
     }
 }
 
-/// Scratch memory that attention without the fused operation may take, in bytes.
-const MAX_ATTENTION_SCRATCH: u64 = 512 << 20;
-
-/// On the CPU, products with a softmax between them take half the time of llama.cpp's fused operation for decode
-/// rows and for chunks of fewer than 64 tokens (docs/benchmarks.md, "Attention"). They keep the scores of
-/// a whole batch, though, and cannot read quantised values; and where most layers have a sliding window there is
-/// little to gain for rows, and the fused operation reads large chunks of a prompt faster.
-fn flash_attention(model: &Model, params: &EngineParams) -> FlashAttention {
-    match params.flash_attention {
-        Some(true) => return FlashAttention::On,
-        Some(false) => return FlashAttention::Off,
-        None => {}
-    }
-    let n_ctx_seq = u64::from(params.n_ctx / params.parallel.max(1));
-    let scratch = 4 * u64::from(model.n_head()) * n_ctx_seq * u64::from(params.max_chunk);
-    let is_better_fused = model.n_swa() > 0 || scratch > MAX_ATTENTION_SCRATCH;
-    if params.kv_type.is_quantised() || model.may_be_on_gpu() || is_better_fused {
-        FlashAttention::Auto
-    } else {
-        FlashAttention::Off
-    }
-}
-
 impl Drop for Engine {
     fn drop(&mut self) {
         self.close(StopCause::Unload);
-    }
-}
-
-/// A run, seen from outside: its events, and its flag. Dropping it stops the run.
-#[derive(Debug)]
-pub struct RunHandle {
-    id: u64,
-    events: mpsc::Receiver<RunEvent>,
-    flag: StopFlag,
-    parked: Arc<AtomicBool>,
-    worker: Thread,
-    n_prompt: usize,
-    finished: bool,
-}
-
-impl RunHandle {
-    /// The run's number on this engine.
-    #[must_use]
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// The run's flag.
-    #[must_use]
-    pub fn flag(&self) -> &StopFlag {
-        &self.flag
-    }
-
-    /// The next event; `None` after the last. Cancel-safe.
-    pub async fn next(&mut self) -> Option<RunEvent> {
-        if self.finished {
-            return None;
-        }
-        let flag = self.flag.clone();
-        let event = tokio::select! {
-            biased;
-            event = self.events.recv() => event,
-            // The decode thread need not be asked about a run that it never began.
-            () = flag.released(), if !self.flag.is_released() || self.flag.is_withdrawn() => {
-                if self.flag.is_withdrawn() {
-                    Some(RunEvent::Done(self.withdrawn()))
-                } else {
-                    self.events.recv().await
-                }
-            }
-        };
-        Some(self.received(event))
-    }
-
-    /// The next event; `None` after the last. Blocks, and so must not be called from async code.
-    pub fn next_blocking(&mut self) -> Option<RunEvent> {
-        if self.finished {
-            return None;
-        }
-        let event = self.events.blocking_recv();
-        Some(self.received(event))
-    }
-
-    fn received(&mut self, event: Option<RunEvent>) -> RunEvent {
-        if self.parked.swap(false, Ordering::SeqCst) {
-            self.worker.unpark();
-        }
-        let event = event.unwrap_or_else(|| {
-            if self.flag.is_withdrawn() {
-                RunEvent::Done(self.withdrawn())
-            } else {
-                RunEvent::Failed {
-                    message: "the decode thread ended before the answer did; load the model again"
-                        .into(),
-                }
-            }
-        });
-        self.finished = matches!(event, RunEvent::Done(_) | RunEvent::Failed { .. });
-        event
-    }
-
-    fn withdrawn(&self) -> Summary {
-        Summary {
-            reason: FinishReason::Stopped(self.flag.cause().unwrap_or(StopCause::User)),
-            usage: Usage {
-                prompt_tokens: self.n_prompt as u32,
-                ..Usage::default()
-            },
-            timings: Timings::default(),
-        }
-    }
-}
-
-impl Drop for RunHandle {
-    fn drop(&mut self) {
-        self.flag.set(StopCause::Disconnect);
     }
 }

@@ -10,6 +10,7 @@
 //! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
 //! (how long things take).
 
+mod attention;
 mod closing;
 pub mod cost;
 mod decode_thread;
@@ -25,10 +26,12 @@ pub mod planner;
 pub mod pooled;
 pub mod prefix;
 mod run;
+mod run_handle;
 pub mod text;
 
 pub use dry::dry_breakers;
 pub use error::{EngineError, SubmitError};
 pub use events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
-pub use handle::{Engine, EngineParams, RunHandle, RunView, SlotView};
+pub use handle::{Engine, EngineParams, RunView, SlotView};
 pub use run::RunSpec;
+pub use run_handle::RunHandle;

@@ -7,8 +7,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
-use super::{LlamaError, cpu_kernels};
 use super::operation::Operation;
+use super::{LlamaError, cpu_kernels};
 
 /// The build of llama.cpp that is linked. The crate carries no build number: see `vendor/llama/README.md`.
 pub const LLAMA_BUILD: &str = "b11434";
@@ -36,6 +36,13 @@ impl Backend {
             Ok(_) => Ok(Self(())),
             Err(message) => Err(LlamaError::Backend(message.clone())),
         }
+    }
+
+    /// Whether rein's own CPU kernels compute where they can: where the CPU has AVX-512 VNNI, unless the environment
+    /// says `REIN_CPU_KERNELS=0`. False before [`Backend::init`].
+    #[must_use]
+    pub fn has_cpu_kernels() -> bool {
+        cpu_kernels::installed()
     }
 }
 

@@ -32,6 +32,20 @@ unsafe extern "C" {
         activations: *const f32,
         out: *mut f32,
     ) -> bool;
+    #[cfg(test)]
+    pub(super) fn rein_attention(
+        size: i64,
+        tokens: i64,
+        heads: i64,
+        kv_heads: i64,
+        cells: i64,
+        sequences: i64,
+        queries: *const f32,
+        keys: *const u16,
+        values: *const u16,
+        mask: *const u16,
+        out: *mut f32,
+    ) -> bool;
     pub(super) fn rein_model_load(
         path: *const c_char,
         params: *const sys::llama_model_params,

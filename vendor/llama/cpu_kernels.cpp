@@ -1,17 +1,26 @@
 // ggml asks its "extra buffer types" about every operation before it computes it itself. One of ours answers for
 // products with quantised weights that lie in ordinary host memory, so the weights stay where and as they are:
-// mapped from the file.
+// mapped from the file; and for attention over a KV cache of halves.
 
 #include "cpu_kernels.h"
 
+#include <cstring>
 #include <exception>
 
+#include "../../kernels/cpu/attention.h"
 #include "../../kernels/cpu/quant_gemm.h"
 #include "ggml_cpu_internals.h"
 
 namespace {
 
 namespace kernels = rein::kernels;
+
+// ggml's work memory may begin anywhere; 64 bytes more leave room for this.
+char * aligned(void * memory) {
+    return reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(memory) + 63) & ~uintptr_t{63});
+}
+
+bool is_on_host(const ggml_tensor * tensor) { return tensor->buffer && ggml_backend_buffer_is_host(tensor->buffer); }
 
 // Rows that a thread takes at a time: few enough that no thread waits long for the last, many enough that
 // asking for more costs nothing.
@@ -32,7 +41,7 @@ bool find_shape(const ggml_tensor * op, kernels::shape & shape) {
                            activations->ne[3] == 1 && activations->nb[0] == sizeof(float) &&
                            activations->nb[1] % sizeof(float) == 0 && op->nb[0] == sizeof(float) &&
                            weights->nb[0] == ggml_type_size(weights->type);
-    if (!is_matrix || !weights->buffer || !ggml_backend_buffer_is_host(weights->buffer)) {
+    if (!is_matrix || !is_on_host(weights)) {
         return false;
     }
     shape.depth = weights->ne[0];
@@ -47,7 +56,6 @@ class quant_gemm : public ggml::cpu::tensor_traits {
         if (!find_shape(op, shape)) {
             return false;
         }
-        // Aligned by hand: ggml's work memory may begin anywhere.
         size = 64 + kernels::shared_bytes(shape) + n_threads * kernels::thread_bytes(shape);
         return true;
     }
@@ -59,7 +67,7 @@ class quant_gemm : public ggml::cpu::tensor_traits {
         }
         const ggml_tensor * weights = op->src[0];
         const ggml_tensor * activations = op->src[1];
-        auto * shared = reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(params->wdata) + 63) & ~uintptr_t{63});
+        char * shared = aligned(params->wdata);
         char * scratch = shared + kernels::shared_bytes(shape) + params->ith * kernels::thread_bytes(shape);
 
         if (params->ith == 0) {
@@ -80,15 +88,89 @@ class quant_gemm : public ggml::cpu::tensor_traits {
     }
 };
 
+// The attention that a tensor is; false where the kernel does not take it.
+bool find_attention(const ggml_tensor * op, kernels::attention & a) {
+    if (op->op != GGML_OP_FLASH_ATTN_EXT) {
+        return false;
+    }
+    const ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3], *sinks = op->src[4];
+    float params[3]; // scale, slope of a bias by distance, cap of the scores
+    std::memcpy(params, op->op_params, sizeof params);
+    if (!mask || sinks || params[1] != 0.0f || params[2] != 0.0f || q->type != GGML_TYPE_F32 ||
+        k->type != GGML_TYPE_F16 || v->type != GGML_TYPE_F16 || mask->type != GGML_TYPE_F16) {
+        return false;
+    }
+    const bool is_whole = q->nb[0] == sizeof(float) && op->nb[0] == sizeof(float) && k->nb[0] == 2 && v->nb[0] == 2 &&
+                          mask->nb[0] == 2 && mask->ne[2] == 1 && k->ne[2] == v->ne[2] && k->ne[3] == q->ne[3] &&
+                          (mask->ne[3] == 1 || mask->ne[3] == q->ne[3]);
+    if (!is_whole || !is_on_host(k) || !is_on_host(v)) {
+        return false;
+    }
+    a = {};
+    a.key_size = k->ne[0], a.value_size = v->ne[0];
+    a.tokens = q->ne[1], a.heads = q->ne[2], a.kv_heads = k->ne[2], a.cells = k->ne[1], a.sequences = q->ne[3];
+    a.scale = params[0];
+    a.queries = static_cast<const char *>(q->data);
+    a.query_token = q->nb[1], a.query_head = q->nb[2], a.query_sequence = q->nb[3];
+    a.keys = static_cast<const char *>(k->data);
+    a.key_cell = k->nb[1], a.key_head = k->nb[2], a.key_sequence = k->nb[3];
+    a.values = static_cast<const char *>(v->data);
+    a.value_cell = v->nb[1], a.value_head = v->nb[2], a.value_sequence = v->nb[3];
+    a.mask = static_cast<const char *>(mask->data);
+    a.mask_token = mask->nb[1], a.mask_sequence = mask->ne[3] == 1 ? 0 : mask->nb[3];
+    a.out = static_cast<char *>(op->data);
+    a.out_head = op->nb[1], a.out_token = op->nb[2], a.out_sequence = op->nb[3];
+    return kernels::fits(a);
+}
+
+class cached_attention : public ggml::cpu::tensor_traits {
+    bool work_size(int n_threads, const ggml_tensor * op, size_t & size) override {
+        kernels::attention a;
+        if (!find_attention(op, a)) {
+            return false;
+        }
+        size = 64 + kernels::shared_bytes(a) + n_threads * kernels::thread_bytes(a);
+        return true;
+    }
+
+    bool compute_forward(ggml_compute_params * params, ggml_tensor * op) override {
+        kernels::attention a;
+        if (!find_attention(op, a)) {
+            return false;
+        }
+        char * shared = aligned(params->wdata);
+        char * scratch = shared + kernels::shared_bytes(a) + params->ith * kernels::thread_bytes(a);
+
+        if (params->ith == 0) {
+            ggml_threadpool_chunk_set(params->threadpool, params->nth);
+        }
+        ggml_barrier(params->threadpool);
+        for (int64_t piece = params->ith; piece < kernels::pieces(a);
+             piece = ggml_threadpool_chunk_add(params->threadpool, 1)) {
+            kernels::attend(a, piece, shared, scratch);
+        }
+        ggml_barrier(params->threadpool);
+        for (int64_t row = params->ith; row < kernels::rows(a); row += params->nth) {
+            kernels::put_together(a, row, shared);
+        }
+        return true;
+    }
+};
+
 // Holds no tensors: it is there to be asked.
 class kernel_type : public ggml::cpu::extra_buffer_type {
     bool supports_op(ggml_backend_dev_t, const ggml_tensor *) override { return false; }
 
     ggml::cpu::tensor_traits * get_tensor_traits(const ggml_tensor * op) override {
-        return op->op == GGML_OP_MUL_MAT ? &gemm_ : nullptr;
+        switch (op->op) {
+            case GGML_OP_MUL_MAT: return &gemm_;
+            case GGML_OP_FLASH_ATTN_EXT: return &attention_;
+            default: return nullptr;
+        }
     }
 
     quant_gemm gemm_;
+    cached_attention attention_;
 };
 
 const char * name(ggml_backend_buffer_type_t) { return "rein"; }

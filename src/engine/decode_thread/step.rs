@@ -102,8 +102,7 @@ impl DecodeThread {
         let ended = Instant::now();
         run.last_decode = Some((started, ended));
         if self.is_done(&[id], outcome) {
-            self.cost
-                .learn_chunk(chunk.tokens, depth, ended - started);
+            self.cost.learn_chunk(chunk.tokens, depth, ended - started);
             let row = is_last.then(|| chunk.tokens - 1);
             self.advance(id, chunk.tokens, row);
         }
