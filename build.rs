@@ -23,6 +23,7 @@ fn main() {
         .warnings(true)
         // GCC takes its own intrinsics for reading what nobody has written.
         .flag_if_supported("-Wno-maybe-uninitialized")
+        .flag_if_supported("-Wno-uninitialized")
         .compile("rein_llama_shim");
 
     // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "quant_gemm.h"
 
@@ -24,23 +25,30 @@ constexpr int64_t MAX_SIZE = 256;
 
 int64_t divided_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
+int64_t rows(const attention & a) { return a.sequences * a.tokens * a.heads; }
 int64_t parts(const attention & a) { return divided_up(a.cells, PART); }
 int64_t token_tiles(const attention & a) { return divided_up(a.tokens, TOKENS); }
 int64_t group(const attention & a) { return a.heads / a.kv_heads; }
 
-// What a part of the cells gives for one token and head: a softmax that is not divided by its sum yet.
-struct partial {
-    float largest;
-    float sum;
-    float * values;
+// Softmaxes of some of the cells for one token and head: not divided by their sum yet.
+struct softmax {
+    float * largest; // score
+    float * total;   // of the weights
+    float * sums;    // of the weighted values
 };
 
-int64_t partial_floats(const attention & a) { return a.value_size + LANES; }
+// The memory of a softmax: the two numbers take a vector's room.
+int64_t softmax_floats(const attention & a) { return a.value_size + LANES; }
 
-partial partial_of(const attention & a, void * shared, int64_t row, int64_t part) {
-    float * at = static_cast<float *>(shared) + (row * parts(a) + part) * partial_floats(a);
-    return {at[0], at[1], at + LANES};
+softmax softmax_at(const attention & a, void * memory, int64_t index) {
+    float * at = static_cast<float *>(memory) + index * softmax_floats(a);
+    return {at, at + 1, at + LANES};
 }
+
+size_t bytes_of_parts(const attention & a) { return rows(a) * parts(a) * softmax_floats(a) * sizeof(float); }
+
+// True where the parts of a row may be computed by several threads; else one thread does them all.
+bool shares_parts(const attention & a) { return bytes_of_parts(a) <= a.max_shared; }
 
 // The memory of a thread.
 struct scratch_memory {
@@ -48,9 +56,8 @@ struct scratch_memory {
     float * values;  // LANES cells
     float * scores;  // BLOCK for each row
     float * queries; // key_size for each row
-    float * sums;    // value_size for each row
-    float * largest; // for each row
-    float * total;   // for each row
+    float * part;    // a softmax for each row: that of a part of the cells
+    float * all;     // a softmax for each row: that of the parts so far
 };
 
 int64_t tile_rows(const attention & a) { return TOKENS * group(a); }
@@ -68,9 +75,8 @@ scratch_memory divide(const attention & a, void * memory) {
     m.values = take(LANES * a.value_size);
     m.scores = take(rows * BLOCK);
     m.queries = take(rows * a.key_size);
-    m.sums = take(rows * a.value_size);
-    m.largest = take(rows);
-    m.total = take(rows);
+    m.part = take(rows * softmax_floats(a));
+    m.all = take(rows * softmax_floats(a));
     return m;
 }
 
@@ -97,6 +103,48 @@ inline __m512 weights(__m512 scores, float largest) {
     const __mmask16 counts = _mm512_cmp_ps_mask(scores, infinite, _CMP_NEQ_OQ);
     const __m512 x = _mm512_mul_ps(_mm512_sub_ps(scores, _mm512_set1_ps(largest)), _mm512_set1_ps(LOG2_E));
     return _mm512_maskz_mov_ps(counts, exp2(_mm512_maskz_max_ps(counts, x, _mm512_set1_ps(-126.0f))));
+}
+
+void clear(const attention & a, softmax s) {
+    *s.largest = -INFINITY;
+    *s.total = 0.0f;
+    for (int64_t i = 0; i < a.value_size; i += LANES) {
+        _mm512_store_ps(s.sums + i, _mm512_setzero_ps());
+    }
+}
+
+// Makes a softmax relative to a larger score.
+void rescale(const attention & a, softmax s, float largest) {
+    if (*s.total > 0.0f && largest > *s.largest) {
+        const __m512 factor = weights(_mm512_set1_ps(*s.largest), largest);
+        for (int64_t i = 0; i < a.value_size; i += LANES) {
+            _mm512_store_ps(s.sums + i, _mm512_mul_ps(_mm512_load_ps(s.sums + i), factor));
+        }
+        *s.total *= _mm512_cvtss_f32(factor);
+    }
+    *s.largest = largest;
+}
+
+// Adds the softmax of more cells. Parts are always added in their order, so that it does not matter who does it.
+void add_part(const attention & a, softmax all, softmax part) {
+    const float largest = std::fmax(*all.largest, *part.largest);
+    rescale(a, all, largest);
+    rescale(a, part, largest);
+    *all.total += *part.total;
+    for (int64_t i = 0; i < a.value_size; i += LANES) {
+        _mm512_store_ps(all.sums + i, _mm512_add_ps(_mm512_load_ps(all.sums + i), _mm512_load_ps(part.sums + i)));
+    }
+}
+
+// Divides a softmax by its sum. Who sees nothing gets nothing.
+void write(const attention & a, softmax s, int64_t row) {
+    const int64_t head = row % a.heads, token = row / a.heads % a.tokens, sequence = row / a.heads / a.tokens;
+    auto * out =
+        reinterpret_cast<float *>(a.out + sequence * a.out_sequence + token * a.out_token + head * a.out_head);
+    const __m512 by = _mm512_set1_ps(*s.total > 0.0f ? 1.0f / *s.total : 0.0f);
+    for (int64_t i = 0; i < a.value_size; i += LANES) {
+        _mm512_storeu_ps(out + i, _mm512_mul_ps(_mm512_load_ps(s.sums + i), by));
+    }
 }
 
 // The sums of the lanes of 16 vectors, as one vector.
@@ -147,13 +195,13 @@ inline __m512 products(const float * query, const float * keys, int64_t size) {
     return sums_of(sums);
 }
 
-// Adds 16 weighted values to the sums of `Rows` rows, 64 elements at a time.
+// Adds 16 weighted values to the sums of `Rows` rows, which are `stride` floats apart; some vectors of each.
 template <int Rows, int Vectors>
-inline void add_values(const float * weights, const float * values, int64_t size, float * sums) {
+inline void add_values(const float * weights, const float * values, int64_t size, float * sums, int64_t stride) {
     __m512 acc[Rows][Vectors];
     for (int row = 0; row < Rows; row++) {
         for (int v = 0; v < Vectors; v++) {
-            acc[row][v] = _mm512_load_ps(sums + row * size + v * LANES);
+            acc[row][v] = _mm512_load_ps(sums + row * stride + v * LANES);
         }
     }
     for (int cell = 0; cell < LANES; cell++) {
@@ -166,19 +214,19 @@ inline void add_values(const float * weights, const float * values, int64_t size
     }
     for (int row = 0; row < Rows; row++) {
         for (int v = 0; v < Vectors; v++) {
-            _mm512_store_ps(sums + row * size + v * LANES, acc[row][v]);
+            _mm512_store_ps(sums + row * stride + v * LANES, acc[row][v]);
         }
     }
 }
 
 template <int Rows>
-inline void add_values(const float * weights, const float * values, int64_t size, float * sums) {
+inline void add_values(const float * weights, const float * values, int64_t size, float * sums, int64_t stride) {
     int64_t at = 0;
     for (; at + 4 * LANES <= size; at += 4 * LANES) {
-        add_values<Rows, 4>(weights, values + at, size, sums + at);
+        add_values<Rows, 4>(weights, values + at, size, sums + at, stride);
     }
     for (; at < size; at += LANES) {
-        add_values<Rows, 1>(weights, values + at, size, sums + at);
+        add_values<Rows, 1>(weights, values + at, size, sums + at, stride);
     }
 }
 
@@ -192,6 +240,7 @@ struct part_work {
     int64_t tokens;
 
     int64_t group() const { return kernels::group(a); }
+    softmax part_of(int64_t row) const { return softmax_at(a, m.part, row); }
 
     const char * mask_at(int64_t token, int64_t cell) const { return mask + token * a.mask_token + 2 * cell; }
 
@@ -206,20 +255,14 @@ struct part_work {
         return false;
     }
 
-    void begin(const char * queries) {
+    void take(const char * queries) {
         for (int64_t token = 0; token < tokens; token++) {
             for (int64_t head = 0; head < group(); head++) {
-                const int64_t row = token * group() + head;
                 const char * query = queries + token * a.query_token + head * a.query_head;
+                float * to = m.queries + (token * group() + head) * a.key_size;
                 for (int64_t i = 0; i < a.key_size; i += LANES) {
-                    const __m512 q = _mm512_loadu_ps(query + 4 * i);
-                    _mm512_store_ps(m.queries + row * a.key_size + i, _mm512_mul_ps(q, _mm512_set1_ps(a.scale)));
+                    _mm512_store_ps(to + i, _mm512_mul_ps(_mm512_loadu_ps(query + 4 * i), _mm512_set1_ps(a.scale)));
                 }
-                for (int64_t i = 0; i < a.value_size; i += LANES) {
-                    _mm512_store_ps(m.sums + row * a.value_size + i, _mm512_setzero_ps());
-                }
-                m.largest[row] = -INFINITY;
-                m.total[row] = 0.0f;
             }
         }
     }
@@ -247,23 +290,16 @@ struct part_work {
         for (int64_t i = LANES; i < cells; i += LANES) {
             most = _mm512_max_ps(most, _mm512_load_ps(scores + i));
         }
-        const float largest = std::fmax(m.largest[row], _mm512_reduce_max_ps(most));
-        if (largest > m.largest[row] && m.total[row] > 0.0f) {
-            const __m512 factor = weights(_mm512_set1_ps(m.largest[row]), largest);
-            for (int64_t i = 0; i < a.value_size; i += LANES) {
-                float * sums = m.sums + row * a.value_size + i;
-                _mm512_store_ps(sums, _mm512_mul_ps(_mm512_load_ps(sums), factor));
-            }
-            m.total[row] *= _mm512_cvtss_f32(factor);
-        }
-        m.largest[row] = largest;
+        const softmax part = part_of(row);
+        const float largest = std::fmax(*part.largest, _mm512_reduce_max_ps(most));
+        rescale(a, part, largest);
         __m512 total = _mm512_setzero_ps();
         for (int64_t i = 0; i < cells; i += LANES) {
             const __m512 w = weights(_mm512_load_ps(scores + i), largest);
             _mm512_store_ps(scores + i, w);
             total = _mm512_add_ps(total, w);
         }
-        m.total[row] += _mm512_reduce_add_ps(total);
+        *part.total += _mm512_reduce_add_ps(total);
     }
 
     void add(int64_t cell, int64_t cells, const bool * seen) {
@@ -275,19 +311,30 @@ struct part_work {
                 }
                 int64_t row = token * group();
                 const int64_t end = row + group();
-                const auto at = [&](auto body) {
-                    body(m.scores + row * BLOCK + i, m.values, a.value_size, m.sums + row * a.value_size);
+                const auto add_to = [&](auto body) {
+                    body(m.scores + row * BLOCK + i, m.values, a.value_size, part_of(row).sums, softmax_floats(a));
                 };
                 for (; row + 4 <= end; row += 4) {
-                    at(add_values<4>);
+                    add_to(add_values<4>);
                 }
                 switch (end - row) {
-                    case 3: at(add_values<3>); break;
-                    case 2: at(add_values<2>); break;
-                    case 1: at(add_values<1>); break;
+                    case 3: add_to(add_values<3>); break;
+                    case 2: add_to(add_values<2>); break;
+                    case 1: add_to(add_values<1>); break;
                     default: break;
                 }
             }
+        }
+    }
+
+    // Cells of one part.
+    void attend(int64_t part) {
+        for (int64_t row = 0; row < tokens * group(); row++) {
+            clear(a, part_of(row));
+        }
+        const int64_t end = (part + 1) * PART < a.cells ? (part + 1) * PART : a.cells;
+        for (int64_t cell = part * PART; cell < end; cell += BLOCK) {
+            block(cell, end - cell < BLOCK ? end - cell : BLOCK);
         }
     }
 
@@ -319,22 +366,22 @@ bool fits(const attention & a) {
            a.heads > 0 && a.heads % a.kv_heads == 0 && a.cells > 0 && a.cells % LANES == 0;
 }
 
-int64_t rows(const attention & a) { return a.sequences * a.tokens * a.heads; }
+int64_t pieces(const attention & a) {
+    return a.sequences * a.kv_heads * token_tiles(a) * (shares_parts(a) ? parts(a) : 1);
+}
 
-int64_t pieces(const attention & a) { return a.sequences * a.kv_heads * token_tiles(a) * parts(a); }
-
-size_t shared_bytes(const attention & a) { return rows(a) * parts(a) * partial_floats(a) * sizeof(float); }
+size_t shared_bytes(const attention & a) { return shares_parts(a) ? bytes_of_parts(a) : 0; }
 
 size_t thread_bytes(const attention & a) {
-    const int64_t per_row = BLOCK + a.key_size + a.value_size + 2;
-    return (LANES * (a.key_size + a.value_size + 2) + tile_rows(a) * per_row) * sizeof(float);
+    const int64_t per_row = BLOCK + a.key_size + 2 * softmax_floats(a);
+    return (LANES * (a.key_size + a.value_size) + tile_rows(a) * per_row) * sizeof(float);
 }
 
 void attend(const attention & a, int64_t piece, void * shared, void * scratch) {
-    const int64_t part = piece % parts(a);
-    const int64_t tile = piece / parts(a) % token_tiles(a);
-    const int64_t kv_head = piece / parts(a) / token_tiles(a) % a.kv_heads;
-    const int64_t sequence = piece / parts(a) / token_tiles(a) / a.kv_heads;
+    const int64_t parts_apart = shares_parts(a) ? parts(a) : 1;
+    const int64_t tile = piece / parts_apart % token_tiles(a);
+    const int64_t kv_head = piece / parts_apart / token_tiles(a) % a.kv_heads;
+    const int64_t sequence = piece / parts_apart / token_tiles(a) / a.kv_heads;
     const int64_t token = tile * TOKENS, head = kv_head * group(a);
     const int64_t left = a.tokens - token;
     part_work work = {
@@ -345,56 +392,46 @@ void attend(const attention & a, int64_t piece, void * shared, void * scratch) {
         a.mask + sequence * a.mask_sequence + token * a.mask_token,
         left < TOKENS ? left : TOKENS,
     };
-    work.begin(a.queries + sequence * a.query_sequence + token * a.query_token + head * a.query_head);
-    const int64_t end = (part + 1) * PART < a.cells ? (part + 1) * PART : a.cells;
-    for (int64_t cell = part * PART; cell < end; cell += BLOCK) {
-        work.block(cell, end - cell < BLOCK ? end - cell : BLOCK);
-    }
-    for (int64_t t = 0; t < work.tokens; t++) {
-        for (int64_t h = 0; h < group(a); h++) {
-            const int64_t from = t * group(a) + h;
-            const int64_t row = (sequence * a.tokens + token + t) * a.heads + head + h;
-            float * to = partial_of(a, shared, row, part).values - LANES;
-            to[0] = work.m.largest[from];
-            to[1] = work.m.total[from];
-            for (int64_t i = 0; i < a.value_size; i += LANES) {
-                _mm512_store_ps(to + LANES + i, _mm512_load_ps(work.m.sums + from * a.value_size + i));
-            }
+    work.take(a.queries + sequence * a.query_sequence + token * a.query_token + head * a.query_head);
+    // The row of the result that a row of the tile belongs to.
+    const auto result_row = [&](int64_t row) {
+        return (sequence * a.tokens + token + row / group(a)) * a.heads + head + row % group(a);
+    };
+    const int64_t tile_rows = work.tokens * group(a);
+    if (shares_parts(a)) {
+        const int64_t part = piece % parts(a);
+        work.attend(part);
+        for (int64_t row = 0; row < tile_rows; row++) {
+            const softmax to = softmax_at(a, shared, result_row(row) * parts(a) + part);
+            std::memcpy(to.largest, work.part_of(row).largest, softmax_floats(a) * sizeof(float));
         }
+        return;
+    }
+    for (int64_t part = 0; part < parts(a); part++) {
+        work.attend(part);
+        for (int64_t row = 0; row < tile_rows; row++) {
+            const softmax all = softmax_at(a, work.m.all, row);
+            if (part == 0) {
+                clear(a, all);
+            }
+            add_part(a, all, work.part_of(row));
+        }
+    }
+    for (int64_t row = 0; row < tile_rows; row++) {
+        write(a, softmax_at(a, work.m.all, row), result_row(row));
     }
 }
 
-void put_together(const attention & a, int64_t row, const void * shared) {
-    void * memory = const_cast<void *>(shared);
-    float largest = -INFINITY;
+int64_t rows_to_put_together(const attention & a) { return shares_parts(a) ? rows(a) : 0; }
+
+void put_together(const attention & a, int64_t row, void * shared) {
+    alignas(64) float memory[MAX_SIZE + LANES];
+    const softmax all = softmax_at(a, memory, 0);
+    clear(a, all);
     for (int64_t part = 0; part < parts(a); part++) {
-        largest = std::fmax(largest, partial_of(a, memory, row, part).largest);
+        add_part(a, all, softmax_at(a, shared, row * parts(a) + part));
     }
-    __m512 sums[MAX_SIZE / LANES];
-    const int64_t vectors = a.value_size / LANES;
-    for (int64_t i = 0; i < vectors; i++) {
-        sums[i] = _mm512_setzero_ps();
-    }
-    float total = 0.0f;
-    for (int64_t part = 0; part < parts(a); part++) {
-        const partial p = partial_of(a, memory, row, part);
-        if (p.sum == 0.0f) {
-            continue;
-        }
-        const __m512 factor = weights(_mm512_set1_ps(p.largest), largest);
-        total += p.sum * _mm512_cvtss_f32(factor);
-        for (int64_t i = 0; i < vectors; i++) {
-            sums[i] = _mm512_fmadd_ps(_mm512_load_ps(p.values + i * LANES), factor, sums[i]);
-        }
-    }
-    const int64_t head = row % a.heads, token = row / a.heads % a.tokens, sequence = row / a.heads / a.tokens;
-    auto * out = reinterpret_cast<float *>(a.out + sequence * a.out_sequence + token * a.out_token +
-                                           head * a.out_head);
-    // Who sees nothing gets nothing.
-    const __m512 by = _mm512_set1_ps(total > 0.0f ? 1.0f / total : 0.0f);
-    for (int64_t i = 0; i < vectors; i++) {
-        _mm512_storeu_ps(out + i * LANES, _mm512_mul_ps(sums[i], by));
-    }
+    write(a, all, row);
 }
 
 } // namespace rein::kernels
@@ -410,8 +447,8 @@ size_t shared_bytes(const attention &) { return 0; }
 size_t thread_bytes(const attention &) { return 0; }
 int64_t pieces(const attention &) { return 0; }
 void attend(const attention &, int64_t, void *, void *) {}
-int64_t rows(const attention &) { return 0; }
-void put_together(const attention &, int64_t, const void *) {}
+int64_t rows_to_put_together(const attention &) { return 0; }
+void put_together(const attention &, int64_t, void *) {}
 
 } // namespace rein::kernels
 
@@ -419,12 +456,13 @@ void put_together(const attention &, int64_t, const void *) {}
 
 extern "C" bool rein_attention(int64_t size, int64_t tokens, int64_t heads, int64_t kv_heads, int64_t cells,
                                int64_t sequences, const float * queries, const uint16_t * keys,
-                               const uint16_t * values, const uint16_t * mask, float * out) {
+                               const uint16_t * values, const uint16_t * mask, size_t max_shared, float * out) {
     using namespace rein::kernels;
     attention a = {};
     a.key_size = a.value_size = size;
     a.tokens = tokens, a.heads = heads, a.kv_heads = kv_heads, a.cells = cells, a.sequences = sequences;
     a.scale = 1.0f / std::sqrt(static_cast<float>(size));
+    a.max_shared = max_shared;
     a.queries = reinterpret_cast<const char *>(queries);
     a.query_head = size * sizeof(float), a.query_token = heads * a.query_head;
     a.query_sequence = tokens * a.query_token;
@@ -445,7 +483,7 @@ extern "C" bool rein_attention(int64_t size, int64_t tokens, int64_t heads, int6
     for (int64_t piece = 0; piece < pieces(a); piece++) {
         attend(a, piece, memory, memory + shared_bytes(a));
     }
-    for (int64_t row = 0; row < rows(a); row++) {
+    for (int64_t row = 0; row < rows_to_put_together(a); row++) {
         put_together(a, row, memory);
     }
     std::free(memory);

@@ -21,6 +21,7 @@ struct attention {
     int64_t cells;                // a multiple of 16
     int64_t sequences;
     float scale;
+    size_t max_shared; // bytes that are spent at most on sharing one token's cells among threads
 
     const char * queries; // floats
     size_t query_token, query_head, query_sequence;
@@ -44,8 +45,8 @@ size_t thread_bytes(const attention & a);
 // Pieces of the work that may be done in any order by any thread; then, when all are done, rows of the result.
 int64_t pieces(const attention & a);
 void attend(const attention & a, int64_t piece, void * shared, void * scratch);
-int64_t rows(const attention & a);
-void put_together(const attention & a, int64_t row, const void * shared);
+int64_t rows_to_put_together(const attention & a);
+void put_together(const attention & a, int64_t row, void * shared);
 
 } // namespace rein::kernels
 
@@ -54,4 +55,5 @@ void put_together(const attention & a, int64_t row, const void * shared);
 // Returns false, and writes nothing, where the CPU or the sizes are not ones for this kernel.
 extern "C" bool rein_attention(int64_t size, int64_t tokens, int64_t heads, int64_t kv_heads, int64_t cells,
                                int64_t sequences, const float * queries, const uint16_t * keys,
-                               const uint16_t * values, const uint16_t * mask, float * out);
+                               const uint16_t * values, const uint16_t * mask, size_t max_shared,
+                               float * out);

@@ -1,5 +1,7 @@
 //! [`ChatMessage`]: one turn of a conversation, as every protocol delivers it.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// Who speaks.
@@ -33,14 +35,92 @@ impl Role {
 pub struct ChatMessage {
     /// Who speaks.
     pub role: Role,
-    /// The text; `None` only for an assistant turn that is nothing but tool calls.
-    pub content: Option<String>,
+    /// What is said; `None` only for an assistant turn that is nothing but tool calls.
+    pub content: Option<Content>,
+    /// What the model thought before it said that, for templates that show it (`reasoning_content`).
+    pub reasoning: Option<String>,
     /// Calls that the assistant made.
     pub tool_calls: Vec<ToolCall>,
     /// For [`Role::Tool`]: the call that this answers.
     pub tool_call_id: Option<String>,
     /// For [`Role::Tool`]: the tool's name.
     pub name: Option<String>,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Text alone, as nearly always.
+    Text(String),
+    /// Texts and media in their order.
+    Parts(Vec<Part>),
+}
+
+/// A part of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text.
+    Text(String),
+    /// The place of something that is not text. What it is, the caller knows.
+    Media(Media),
+}
+
+/// What stands in a place that is not text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Media {
+    /// A picture.
+    Image,
+    /// A sound.
+    Audio,
+    /// A film.
+    Video,
+}
+
+impl Media {
+    /// The name that templates and the wire use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
+impl Content {
+    /// The text; that of parts is joined by line breaks, without the media.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Parts(parts) => {
+                let texts = parts.iter().filter_map(|part| match part {
+                    Part::Text(text) => Some(text.as_str()),
+                    Part::Media(_) => None,
+                });
+                Cow::Owned(texts.collect::<Vec<_>>().join("\n"))
+            }
+        }
+    }
+}
+
+impl From<String> for Content {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Content {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Vec<Part>> for Content {
+    fn from(parts: Vec<Part>) -> Self {
+        Self::Parts(parts)
+    }
 }
 
 /// A call in the history of a conversation.
@@ -60,7 +140,8 @@ impl ChatMessage {
     pub fn text(role: Role, content: impl Into<String>) -> Self {
         Self {
             role,
-            content: Some(content.into()),
+            content: Some(Content::Text(content.into())),
+            reasoning: None,
             tool_calls: Vec::new(),
             tool_call_id: None,
             name: None,

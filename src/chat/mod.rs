@@ -17,11 +17,18 @@
 //! Joined, the pieces are what the template would have rendered anyway. A prompt without lookalikes is a
 //! single `Template` piece. What this does not cover: two texts of a client that the template prints with
 //! nothing in between, and that make up a control token only together.
+//!
+//! Templates differ in what they accept. What a template cannot take (tools, instructions, parts) reaches it in
+//! another form; [`TemplateTraits`] says which, and `docs/templates.md` why.
 
 mod capabilities;
 mod message;
 mod template;
+pub mod tools;
 
 pub use capabilities::{Effort, ReasoningStyle, TemplateCapabilities};
-pub use message::{ChatMessage, Role, ToolCall};
-pub use template::{ChatTemplate, PromptPiece, RenderInput, SpecialTokens, TemplateError};
+pub use message::{ChatMessage, Content, Media, Part, Role, ToolCall};
+pub use template::{
+    ArgumentStyle, ChatTemplate, Clock, MediaStyle, PromptEnd, PromptPiece, RenderInput,
+    SpecialTokens, TemplateError, TemplateTraits,
+};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
-use crate::chat::{PromptPiece, RenderInput, TemplateError};
+use crate::chat::{Media, PromptPiece, RenderInput, TemplateError};
 use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
 use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
@@ -27,6 +27,9 @@ pub enum GenerateError {
     /// The tokenizer failed.
     #[error(transparent)]
     Llama(#[from] LlamaError),
+    /// A message holds what this model cannot take in.
+    #[error("this model takes no {}; send text", .0.as_str())]
+    Media(Media),
     /// `logit_bias` names a token that the model does not have.
     #[error("logit_bias names token {token}, but the vocabulary ends at {last}")]
     UnknownBiasToken {
@@ -145,9 +148,11 @@ pub fn tokenize(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<Token>, Gene
 /// What the template wrote is read with its control tokens; what a client wrote stays text.
 fn tokenize_chat(model: &LoadedModel, chat: &ChatPrompt) -> Result<Vec<Token>, GenerateError> {
     let pieces = model.template.render(&RenderInput {
-        messages: &chat.messages,
+        tools: &chat.tools,
+        documents: &chat.documents,
         kwargs: &chat.template_kwargs,
-        add_generation_prompt: true,
+        end: chat.end,
+        ..RenderInput::new(&chat.messages)
     })?;
     let vocab = model.engine.model().vocab();
     let mut tokens = Vec::new();
@@ -155,6 +160,7 @@ fn tokenize_chat(model: &LoadedModel, chat: &ChatPrompt) -> Result<Vec<Token>, G
         let (text, parse_special) = match piece {
             PromptPiece::Template(text) => (text, true),
             PromptPiece::Literal(text) => (text, false),
+            PromptPiece::Media(media) => return Err(GenerateError::Media(*media)),
         };
         let options = TokenizeOptions {
             add_special: index == 0 && model.adds_bos_to(text),

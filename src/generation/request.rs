@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::chat::ChatMessage;
+use crate::chat::{ChatMessage, PromptEnd};
 use crate::constraint::Constraint;
 use crate::llama::Token;
 use crate::sampling::SamplingParams;
@@ -56,8 +56,14 @@ pub enum Prompt {
 pub struct ChatPrompt {
     /// The messages in order; at least one.
     pub messages: Vec<ChatMessage>,
+    /// The tools on offer, as on the wire.
+    pub tools: Vec<Value>,
+    /// Documents to answer from.
+    pub documents: Vec<Value>,
     /// Extra variables for the template (`enable_thinking`, …).
     pub template_kwargs: BTreeMap<String, Value>,
+    /// How the prompt ends: with the beginning of a new turn, or within the last one.
+    pub end: PromptEnd,
 }
 
 impl ChatPrompt {
@@ -66,7 +72,7 @@ impl ChatPrompt {
     pub fn new(messages: Vec<ChatMessage>) -> Self {
         Self {
             messages,
-            template_kwargs: BTreeMap::new(),
+            ..Self::default()
         }
     }
 }

@@ -44,6 +44,7 @@ unsafe extern "C" {
         keys: *const u16,
         values: *const u16,
         mask: *const u16,
+        max_shared: usize,
         out: *mut f32,
     ) -> bool;
     pub(super) fn rein_model_load(

@@ -42,7 +42,7 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
         GenerateError::UnknownBiasToken { .. } => {
             ApiError::invalid_value("logit_bias", error.to_string())
         }
-        GenerateError::Template(_) | GenerateError::Submit(_) => {
+        GenerateError::Template(_) | GenerateError::Media(_) | GenerateError::Submit(_) => {
             ApiError::invalid_value("messages", error.to_string())
         }
         GenerateError::Constraint(ConstraintError::Busy(_)) => {

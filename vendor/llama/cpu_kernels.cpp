@@ -88,6 +88,9 @@ class quant_gemm : public ggml::cpu::tensor_traits {
     }
 };
 
+// For a long prompt there is work enough for every thread without sharing tokens, and sharing takes much memory.
+constexpr size_t MAX_SHARED = 16 << 20;
+
 // The attention that a tensor is; false where the kernel does not take it.
 bool find_attention(const ggml_tensor * op, kernels::attention & a) {
     if (op->op != GGML_OP_FLASH_ATTN_EXT) {
@@ -110,6 +113,7 @@ bool find_attention(const ggml_tensor * op, kernels::attention & a) {
     a.key_size = k->ne[0], a.value_size = v->ne[0];
     a.tokens = q->ne[1], a.heads = q->ne[2], a.kv_heads = k->ne[2], a.cells = k->ne[1], a.sequences = q->ne[3];
     a.scale = params[0];
+    a.max_shared = MAX_SHARED;
     a.queries = static_cast<const char *>(q->data);
     a.query_token = q->nb[1], a.query_head = q->nb[2], a.query_sequence = q->nb[3];
     a.keys = static_cast<const char *>(k->data);
@@ -150,7 +154,7 @@ class cached_attention : public ggml::cpu::tensor_traits {
             kernels::attend(a, piece, shared, scratch);
         }
         ggml_barrier(params->threadpool);
-        for (int64_t row = params->ith; row < kernels::rows(a); row += params->nth) {
+        for (int64_t row = params->ith; row < kernels::rows_to_put_together(a); row += params->nth) {
             kernels::put_together(a, row, shared);
         }
         return true;

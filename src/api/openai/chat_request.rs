@@ -130,8 +130,8 @@ impl ChatRequest {
                 deterministic: request.boolean("deterministic")?.unwrap_or(false),
                 report_progress: request.boolean("return_progress")?.unwrap_or(false),
                 ..GenerateRequest::new(Prompt::Chat(ChatPrompt {
-                    messages: parse_messages(messages, "messages")?,
                     template_kwargs: kwargs,
+                    ..ChatPrompt::new(parse_messages(messages, "messages")?)
                 }))
             },
         })

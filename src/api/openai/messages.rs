@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::api::errors::ApiError;
 use crate::api::fields::{Fields, wrong_type, wrong_value};
 use crate::api::json;
-use crate::chat::{ChatMessage, Role, ToolCall};
+use crate::chat::{ChatMessage, Content, Role, ToolCall};
 
 /// Roles as they are written. `developer` is a newer word for `system`.
 const ROLES: &[(&str, Role)] = &[
@@ -52,7 +52,7 @@ pub fn parse_messages(list: &[Value], path: &str) -> Result<Vec<ChatMessage>, Ap
         let fields = Fields::at(value, format!("{path}[{index}]"))?;
         let message = parse_message(&fields, index, &mut open_calls)?;
         match message.role {
-            Role::System => system.extend(message.content),
+            Role::System => system.extend(message.content.map(|it| it.text().into_owned())),
             _ => messages.push(message),
         }
     }
@@ -157,7 +157,8 @@ fn assistant(
     };
     Ok(ChatMessage {
         role: Role::Assistant,
-        content,
+        content: content.map(Content::from),
+        reasoning: None,
         tool_calls,
         tool_call_id: None,
         name: None,
@@ -187,7 +188,8 @@ fn tool_result(
         .unwrap_or_else(|| made_up_id(index, 0));
     Ok(ChatMessage {
         role: Role::Tool,
-        content: Some(content),
+        content: Some(Content::from(content)),
+        reasoning: None,
         tool_calls: Vec::new(),
         tool_call_id: Some(tool_call_id),
         name: name.map(str::to_owned).or(answered.map(|call| call.name)),

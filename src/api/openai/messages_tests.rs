@@ -5,6 +5,14 @@ fn parse(messages: &Value) -> Result<Vec<ChatMessage>, ApiError> {
     parse_messages(messages.as_array().expect("a list"), "messages")
 }
 
+/// The content, where it is text.
+fn plain_text(message: &ChatMessage) -> Option<&str> {
+    match &message.content {
+        Some(Content::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
 fn good(messages: &Value) -> Vec<ChatMessage> {
     parse(messages).unwrap_or_else(|error| panic!("{messages}: {}", error.message))
 }
@@ -209,10 +217,7 @@ fn an_assistant_turn_may_be_empty_text_or_nothing_but_calls() {
         {"role": "assistant", "content": "", "tool_calls": call},
         {"role": "assistant", "tool_calls": call},
     ]));
-    let contents: Vec<_> = messages
-        .iter()
-        .map(|message| message.content.as_deref())
-        .collect();
+    let contents: Vec<_> = messages.iter().map(|message| plain_text(message)).collect();
     assert_eq!(contents, [Some("hi"), Some(""), None, None]);
     assert_eq!(messages[3].tool_calls[0].arguments, json!({"x": 1}));
 }
@@ -295,7 +300,7 @@ fn a_tool_result_finds_the_call_that_it_answers() {
             (
                 message.tool_call_id.as_deref().expect("an id"),
                 message.name.as_deref(),
-                message.content.as_deref().expect("text"),
+                plain_text(message).expect("text"),
             )
         })
         .collect();

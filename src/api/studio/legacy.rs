@@ -88,7 +88,9 @@ fn messages(request: &Fields<'_>) -> Result<Vec<ChatMessage>, ApiError> {
         return Ok(messages);
     };
     let system = match messages.first_mut() {
-        Some(first) if first.role == Role::System => messages.remove(0).content,
+        Some(first) if first.role == Role::System => {
+            messages.remove(0).content.map(|it| it.text().into_owned())
+        }
         _ => None,
     };
     let text = match system {

@@ -9,6 +9,45 @@ use std::fmt;
 
 use minijinja::{Error, ErrorKind};
 
+/// Budget of a render, in bytes: a base, and so many times what the client sent.
+const BYTES_BASE: usize = 64 << 20;
+const BYTES_FACTOR: usize = 32;
+const BYTES_MOST: usize = 1 << 30;
+/// Steps of a render: a base, and so many for each message. Real templates take 50 to 300 a message.
+const FUEL_BASE: u64 = 1_000_000;
+const FUEL_PER_MESSAGE: u64 = 2_000;
+const FUEL_MOST: u64 = 8_000_000;
+
+/// How much a render may do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Instructions.
+    pub(super) fuel: u64,
+    /// Bytes made or looked through.
+    pub(super) bytes: usize,
+}
+
+impl Limits {
+    /// For the small conversations that a template is tried out with, so that a hostile one cannot make
+    /// loading slow.
+    pub(super) const TRIAL: Self = Self {
+        fuel: 100_000,
+        bytes: 4 << 20,
+    };
+
+    /// For so many messages, of so many bytes with tools and all.
+    pub(super) fn of(messages: usize, bytes: usize) -> Self {
+        let for_messages = FUEL_PER_MESSAGE.saturating_mul(messages as u64);
+        Self {
+            fuel: FUEL_BASE.saturating_add(for_messages).min(FUEL_MOST),
+            bytes: bytes
+                .saturating_mul(BYTES_FACTOR)
+                .saturating_add(BYTES_BASE)
+                .min(BYTES_MOST),
+        }
+    }
+}
+
 thread_local! {
     /// Bytes left to the render on this thread; nothing outside one.
     static LEFT: Cell<usize> = const { Cell::new(0) };

@@ -72,34 +72,3 @@ fn check_tokens(source: &str, whitespace: WhitespaceConfig) -> Result<(), Templa
     }
     Ok(())
 }
-
-/// Some templates mark the model's own turns with `{% generation %}…{% endgeneration %}`, which means
-/// something in training only. They become `{% if true %}…{% endif %}`, which keeps their whitespace control.
-pub(super) fn without_generation_tags(source: &str) -> String {
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("{%") {
-        let (before, tag) = rest.split_at(at + 2);
-        out.push_str(before);
-        rest = tag;
-        let control = usize::from(tag.starts_with(['-', '+']));
-        let body = tag[control..].trim_start();
-        let replaced = [("endgeneration", " endif"), ("generation", " if true")]
-            .into_iter()
-            .find_map(|(name, by)| Some((by, body.strip_prefix(name)?)));
-        if let Some((by, after)) = replaced {
-            let end = after.trim_start();
-            if ["%}", "-%}", "+%}"]
-                .iter()
-                .any(|close| end.starts_with(close))
-            {
-                out.push_str(&tag[..control]);
-                out.push_str(by);
-                out.push(' ');
-                rest = end;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}

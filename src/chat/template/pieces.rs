@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value;
 
 use super::TemplateError;
+use crate::chat::message::Media;
 
 /// A part of a prompt, by how it is to be tokenised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,17 @@ pub enum PromptPiece {
     Template(String),
     /// Text from the client that only looks like a control token: tokenise it as plain text.
     Literal(String),
+    /// The place of a picture, sound or film ([`MediaStyle::Piece`](super::MediaStyle::Piece)).
+    Media(Media),
 }
 
 impl PromptPiece {
-    /// The text, whatever its kind.
+    /// The text, whatever its kind; empty for media.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Template(text) | Self::Literal(text) => text,
+            Self::Media(_) => "",
         }
     }
 }
@@ -50,19 +54,30 @@ impl Neutraliser {
     }
 }
 
-/// The marks of one render: which text stands behind which mark.
+/// What stands behind a mark.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Hidden {
+    /// Text of the client.
+    Text(String),
+    /// The place of something that is no text.
+    Media(Media),
+    /// The end of the message that the model is to continue.
+    Cursor,
+}
+
+/// The marks of one render: what stands behind which mark.
 pub(super) struct Marks<'n> {
     neutraliser: &'n Neutraliser,
-    texts: Vec<String>,
-    by_text: HashMap<String, char>,
+    hidden: Vec<Hidden>,
+    by_content: HashMap<Hidden, char>,
 }
 
 impl<'n> Marks<'n> {
     pub(super) fn new(neutraliser: &'n Neutraliser) -> Self {
         Self {
             neutraliser,
-            texts: Vec::new(),
-            by_text: HashMap::new(),
+            hidden: Vec::new(),
+            by_content: HashMap::new(),
         }
     }
 
@@ -77,7 +92,7 @@ impl<'n> Marks<'n> {
         let mut done = 0;
         for token in found {
             self.hide_marks(&text[done..token.start()], &mut hidden)?;
-            hidden.push(self.mark(&text[token.range()])?);
+            hidden.push(self.mark_text(&text[token.range()])?);
             done = token.end();
         }
         self.hide_marks(&text[done..], &mut hidden)?;
@@ -110,7 +125,7 @@ impl<'n> Marks<'n> {
         }
         for character in text.chars() {
             let safe = if u32::from(character) >= FIRST_MARK {
-                self.mark(character.encode_utf8(&mut [0; 4]))?
+                self.mark_text(character.encode_utf8(&mut [0; 4]))?
             } else {
                 character
             };
@@ -119,24 +134,38 @@ impl<'n> Marks<'n> {
         Ok(())
     }
 
-    fn mark(&mut self, text: &str) -> Result<char, TemplateError> {
-        if let Some(mark) = self.by_text.get(text) {
+    /// A mark for the place of something that is no text.
+    pub(super) fn media(&mut self, media: Media) -> Result<char, TemplateError> {
+        self.mark(Hidden::Media(media))
+    }
+
+    /// The mark at the end of the message that the model is to continue. It leaves no piece behind.
+    pub(super) fn cursor(&mut self) -> Result<char, TemplateError> {
+        self.mark(Hidden::Cursor)
+    }
+
+    fn mark_text(&mut self, text: &str) -> Result<char, TemplateError> {
+        self.mark(Hidden::Text(text.to_owned()))
+    }
+
+    fn mark(&mut self, hidden: Hidden) -> Result<char, TemplateError> {
+        if let Some(mark) = self.by_content.get(&hidden) {
             return Ok(*mark);
         }
-        let mark = u32::try_from(self.texts.len())
+        let mark = u32::try_from(self.hidden.len())
             .ok()
             .and_then(|index| char::from_u32(FIRST_MARK.checked_add(index)?))
             .ok_or(TemplateError::TooLarge(
                 "the messages hold too many private-use characters",
             ))?;
-        self.texts.push(text.to_owned());
-        self.by_text.insert(text.to_owned(), mark);
+        self.hidden.push(hidden.clone());
+        self.by_content.insert(hidden, mark);
         Ok(mark)
     }
 
-    fn text_of(&self, mark: char) -> Option<&str> {
+    fn behind(&self, mark: char) -> Option<&Hidden> {
         let index = u32::from(mark).checked_sub(FIRST_MARK)?;
-        Some(self.texts.get(index as usize)?)
+        self.hidden.get(index as usize)
     }
 
     /// The text with its marks turned back, for messages to people.
@@ -144,32 +173,38 @@ impl<'n> Marks<'n> {
         self.split(text).iter().map(PromptPiece::as_str).collect()
     }
 
-    /// A rendered prompt as pieces: no empty ones, and no two neighbours of one kind.
+    /// A rendered prompt as pieces: no empty ones, and no two neighbouring texts of one kind.
     pub(super) fn split(&self, rendered: &str) -> Vec<PromptPiece> {
         if rendered.is_empty() {
             return Vec::new();
         }
-        if self.texts.is_empty() || !rendered.as_bytes().contains(&MARK_LEAD) {
+        if self.hidden.is_empty() || !rendered.as_bytes().contains(&MARK_LEAD) {
             return vec![PromptPiece::Template(rendered.to_owned())];
         }
         let mut pieces = Vec::new();
         let mut done = 0;
         let marks = rendered
             .char_indices()
-            .filter_map(|(at, c)| Some((at, c, self.text_of(c)?)));
-        for (at, mark, text) in marks {
-            if at > done {
-                pieces.push(PromptPiece::Template(rendered[done..at].to_owned()));
-            }
-            match pieces.last_mut() {
-                Some(PromptPiece::Literal(literal)) => literal.push_str(text),
-                _ => pieces.push(PromptPiece::Literal(text.to_owned())),
+            .filter_map(|(at, c)| Some((at, c, self.behind(c)?)));
+        for (at, mark, hidden) in marks {
+            push_template(&mut pieces, &rendered[done..at]);
+            match (hidden, pieces.last_mut()) {
+                (Hidden::Text(text), Some(PromptPiece::Literal(literal))) => literal.push_str(text),
+                (Hidden::Text(text), _) => pieces.push(PromptPiece::Literal(text.clone())),
+                (Hidden::Media(media), _) => pieces.push(PromptPiece::Media(*media)),
+                (Hidden::Cursor, _) => {}
             }
             done = at + mark.len_utf8();
         }
-        if done < rendered.len() {
-            pieces.push(PromptPiece::Template(rendered[done..].to_owned()));
-        }
+        push_template(&mut pieces, &rendered[done..]);
         pieces
+    }
+}
+
+fn push_template(pieces: &mut Vec<PromptPiece>, text: &str) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(PromptPiece::Template(before)) => before.push_str(text),
+        _ => pieces.push(PromptPiece::Template(text.to_owned())),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use minijinja::Value;
 use minijinja::value::ValueKind;
+use minijinja::{Error, Value};
+
+use super::ops::{invalid, is_opaque};
 
 /// Deepest nesting that is written; constructors keep values far below it.
 const MAX_DEPTH: usize = 250;
@@ -33,7 +35,7 @@ fn write_repr(out: &mut impl Write, value: &Value, depth: usize) -> fmt::Result 
             }
             out.write_char(']')
         }
-        ValueKind::Map if !super::ops::is_opaque(value) => {
+        ValueKind::Map if !is_opaque(value) => {
             out.write_char('{')?;
             for (index, (key, item)) in pairs(value).enumerate() {
                 if index > 0 {
@@ -73,11 +75,29 @@ fn write_quoted(out: &mut impl Write, text: &str) -> fmt::Result {
             '\t' => out.write_str("\\t")?,
             '\\' => out.write_str("\\\\")?,
             c if c == quote => write!(out, "\\{c}")?,
-            c if c.is_ascii_control() => write!(out, "\\x{:02x}", u32::from(c))?,
-            c => out.write_char(c)?,
+            c if is_printable(c) => out.write_char(c)?,
+            c => match u32::from(c) {
+                code @ ..=0xff => write!(out, "\\x{code:02x}")?,
+                code @ ..=0xffff => write!(out, "\\u{code:04x}")?,
+                code => write!(out, "\\U{code:08x}")?,
+            },
         }
     }
     out.write_char(quote)
+}
+
+/// Whether `repr` prints a character as it is. Marks are printed: they stand for text, see `pieces`.
+fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    // Rust's own escaping follows the same Unicode categories, except that it escapes combining characters
+    // where nothing precedes them.
+    let mut after_letter = [b'a'; 5];
+    let end = 1 + c.encode_utf8(&mut after_letter[1..]).len();
+    let is_escaped = std::str::from_utf8(&after_letter[..end])
+        .is_ok_and(|text| text.escape_debug().nth(1) == Some('\\'));
+    !is_escaped || u32::from(c) >= 0x10_0000
 }
 
 /// Integers as they are, floats in Python's shortest form: `1.0`, `1e+16`, `1e-05`.
@@ -123,7 +143,26 @@ pub(super) struct JsonStyle {
     pub(super) sort_keys: bool,
 }
 
-/// `json.dumps(value)`.
+/// Refuses what `json.dumps` refuses: values that are not data.
+pub(super) fn check_json(value: &Value, depth: usize) -> Result<(), Error> {
+    let refuse = |what: &str| Err(invalid(format!("{what} has no JSON form")));
+    if depth > MAX_DEPTH {
+        return refuse("so deep a list");
+    }
+    match value.kind() {
+        ValueKind::Undefined => refuse("an undefined value"),
+        ValueKind::Seq | ValueKind::Iterable => value
+            .try_iter()?
+            .try_for_each(|item| check_json(&item, depth + 1)),
+        ValueKind::Map if !is_opaque(value) => {
+            pairs(value).try_for_each(|(_, item)| check_json(&item, depth + 1))
+        }
+        ValueKind::String | ValueKind::Bool | ValueKind::Number | ValueKind::None => Ok(()),
+        _ => refuse("an object"),
+    }
+}
+
+/// `json.dumps(value)`; `check_json` has seen the value.
 pub(super) fn write_json(out: &mut impl Write, value: &Value, style: &JsonStyle) -> fmt::Result {
     write_json_at(out, value, style, 0)
 }
@@ -147,7 +186,7 @@ fn write_json_at(
                 write_json_at(out, &item, style, depth + 1)
             })
         }
-        ValueKind::Map if !super::ops::is_opaque(value) => {
+        ValueKind::Map if !is_opaque(value) => {
             let mut fields: Vec<_> = pairs(value).collect();
             if style.sort_keys {
                 fields.sort_by(|a, b| a.0.cmp(&b.0));
@@ -159,9 +198,12 @@ fn write_json_at(
                 style,
                 depth,
                 |out, (key, item)| {
-                    match key.as_str() {
-                        Some(key) => write_json_string(out, key, style)?,
-                        None => write!(out, "\"{key}\"")?,
+                    if let Some(key) = key.as_str() {
+                        write_json_string(out, key, style)?;
+                    } else {
+                        out.write_char('"')?;
+                        write_json_at(out, &key, style, depth)?;
+                        out.write_char('"')?;
                     }
                     out.write_str(&style.key_separator)?;
                     write_json_at(out, &item, style, depth + 1)
@@ -221,7 +263,8 @@ fn write_json_string(out: &mut impl Write, text: &str, style: &JsonStyle) -> fmt
     let mut plain_from = 0;
     for (at, c) in text.char_indices() {
         // Marks of the last plane stay as they are: they stand for text, see `pieces`.
-        let escape_unicode = style.ensure_ascii && !c.is_ascii() && u32::from(c) < 0x10_0000;
+        let escape_unicode =
+            style.ensure_ascii && !(' '..='~').contains(&c) && u32::from(c) < 0x10_0000;
         if !(c == '"' || c == '\\' || c < ' ' || escape_unicode) {
             continue;
         }
@@ -244,4 +287,19 @@ fn write_json_string(out: &mut impl Write, text: &str, style: &JsonStyle) -> fmt
     }
     out.write_str(&text[plain_from..])?;
     out.write_char('"')
+}
+
+/// `json.dumps(value, ensure_ascii=False)` of a value from the wire.
+pub(super) fn json_line(value: &serde_json::Value) -> String {
+    let style = JsonStyle {
+        indent: None,
+        item_separator: ", ".to_owned(),
+        key_separator: ": ".to_owned(),
+        ensure_ascii: false,
+        sort_keys: false,
+    };
+    let mut line = String::new();
+    // A string takes everything; what is nested too deeply is cut, and the wire allows no such nesting.
+    let _ = write_json(&mut line, &Value::from_serialize(value), &style);
+    line
 }

@@ -4,10 +4,14 @@ mod control_tokens;
 mod families;
 mod hostile;
 mod language;
+mod turns;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::*;
+use crate::chat::ChatMessage;
 
 const TEMPLATES: [(&str, &str); 7] = [
     ("gemma", include_str!("testdata/gemma.jinja")),
@@ -29,12 +33,7 @@ fn template(source: &str) -> Result<ChatTemplate, TemplateError> {
 }
 
 fn render(source: &str, messages: &[ChatMessage]) -> Result<Vec<PromptPiece>, TemplateError> {
-    let kwargs = BTreeMap::new();
-    template(source)?.render(&RenderInput {
-        messages,
-        kwargs: &kwargs,
-        add_generation_prompt: true,
-    })
+    template(source)?.render(&RenderInput::new(messages))
 }
 
 fn joined(pieces: &[PromptPiece]) -> String {

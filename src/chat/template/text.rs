@@ -2,60 +2,52 @@
 
 use std::fmt::Write;
 
-use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, FormatStyle, Value};
 
+use super::arguments::{attribute, bind, flag};
 use super::budget::{self, PaidString, charge};
 use super::ops::{ITEM, invalid, plain, text_of, written};
 use super::python::{self, JsonStyle};
+use super::strings::is_space;
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine hands keyword arguments over by value"
-)]
-pub(super) fn join(
-    value: &Value,
-    separator: Option<Value>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    let separator = match separator {
-        Some(separator) => plain(&separator)?,
-        None => options.get::<Option<String>>("d")?.unwrap_or_default(),
-    };
-    let attribute = options.get::<Option<Value>>("attribute")?;
-    options.assert_all_used()?;
+/// `value | join(d, attribute)`.
+pub(super) fn join(value: &Value, args: &[Value]) -> Result<Value, Error> {
+    let [separator, by] = bind(args, ["d", "attribute"])?;
+    let separator = separator.as_ref().map_or(Ok(String::new()), plain)?;
     let mut text = PaidString::default();
     for (index, item) in value.try_iter()?.enumerate() {
         if index > 0 {
             text.write_str(&separator)
                 .map_err(|_| budget::exhausted())?;
         }
-        match &attribute {
-            Some(attribute) => text_of(&item.get_item(attribute)?, &mut text)?,
+        match &by {
+            Some(by) => text_of(&attribute(&item, by)?, &mut text)?,
             None => text_of(&item, &mut text)?,
         }
     }
     Ok(Value::from(text.0))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine hands keyword arguments over by value"
-)]
-pub(super) fn indent(
-    value: &Value,
-    width: Option<Value>,
-    first: Option<bool>,
-    blank: Option<bool>,
-    options: Kwargs,
-) -> Result<Value, Error> {
-    let width = width
-        .or(options.get("width")?)
-        .unwrap_or_else(|| Value::from(4));
-    let first = first.or(options.get("first")?).unwrap_or(false);
-    let blank = blank.or(options.get("blank")?).unwrap_or(false);
-    options.assert_all_used()?;
-    let margin = margin(&width)?;
+/// `separator.join(values)`: the values are strings.
+pub(super) fn joined(separator: &str, values: &Value) -> Result<Value, Error> {
+    let mut text = PaidString::default();
+    for (index, value) in values.try_iter()?.enumerate() {
+        let value = value
+            .as_str()
+            .ok_or_else(|| invalid("str.join takes strings only"))?;
+        let separator = if index > 0 { separator } else { "" };
+        text.write_str(separator)
+            .and_then(|()| text.write_str(value))
+            .map_err(|_| budget::exhausted())?;
+    }
+    Ok(Value::from(text.0))
+}
+
+/// `value | indent(width, first, blank)`.
+pub(super) fn indent(value: &Value, args: &[Value]) -> Result<Value, Error> {
+    let [width, first, blank] = bind(args, ["width", "first", "blank"])?;
+    let (first, blank) = (flag(first.as_ref()), flag(blank.as_ref()));
+    let margin = margin(&width.unwrap_or_else(|| Value::from(4)))?;
     let text = plain(value)?;
     written(|out| {
         for (index, line) in text.split('\n').enumerate() {
@@ -84,22 +76,11 @@ fn margin(width: &Value) -> Result<String, Error> {
     Ok(" ".repeat(width))
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the engine hands keyword arguments over by value"
-)]
-pub(super) fn tojson(value: &Value, first: Option<Value>, options: Kwargs) -> Result<Value, Error> {
-    // Jinja's first argument is the indentation, that of the Transformers library is `ensure_ascii`.
-    let positional_flag = first
-        .as_ref()
-        .filter(|v| v.kind() == ValueKind::Bool)
-        .map(Value::is_true);
-    let positional_indent = first.filter(|v| v.kind() != ValueKind::Bool);
-    let given = |value: &Value| !value.is_none() && !value.is_undefined();
-    let indent = positional_indent
-        .or(options.get::<Option<Value>>("indent")?)
-        .filter(given);
-    let separators = options.get::<Option<Value>>("separators")?.filter(given);
+/// `value | tojson(ensure_ascii, indent, separators, sort_keys)`: the signature of the Transformers library,
+/// whose first argument is not Jinja's indentation.
+pub(super) fn tojson(value: &Value, args: &[Value]) -> Result<Value, Error> {
+    let names = ["ensure_ascii", "indent", "separators", "sort_keys"];
+    let [ensure_ascii, indent, separators, sort_keys] = bind(args, names)?;
     let [item_separator, key_separator] = match separators {
         Some(pair) => [
             plain(&pair.get_item_by_index(0)?)?,
@@ -112,12 +93,10 @@ pub(super) fn tojson(value: &Value, first: Option<Value>, options: Kwargs) -> Re
         indent: indent.as_ref().map(margin).transpose()?,
         item_separator,
         key_separator,
-        ensure_ascii: positional_flag
-            .or(options.get("ensure_ascii")?)
-            .unwrap_or(false),
-        sort_keys: options.get::<Option<bool>>("sort_keys")?.unwrap_or(false),
+        ensure_ascii: flag(ensure_ascii.as_ref()),
+        sort_keys: flag(sort_keys.as_ref()),
     };
-    options.assert_all_used()?;
+    python::check_json(value, 0)?;
     written(|out| python::write_json(out, value, &style))
 }
 
@@ -169,17 +148,17 @@ pub(super) fn split(
             .try_for_each(push)?,
         None => {
             let mut rest = if from_right {
-                text.trim_end()
+                text.trim_end_matches(is_space)
             } else {
-                text.trim_start()
+                text.trim_start_matches(is_space)
             };
             for _ in 0..most {
                 let cut = if from_right {
-                    rest.rsplit_once(char::is_whitespace)
-                        .map(|(rest, part)| (part, rest.trim_end()))
+                    rest.rsplit_once(is_space)
+                        .map(|(rest, part)| (part, rest.trim_end_matches(is_space)))
                 } else {
-                    rest.split_once(char::is_whitespace)
-                        .map(|(part, rest)| (part, rest.trim_start()))
+                    rest.split_once(is_space)
+                        .map(|(part, rest)| (part, rest.trim_start_matches(is_space)))
                 };
                 let Some((part, after)) = cut else { break };
                 push(part)?;

@@ -80,7 +80,8 @@ fn input(shape: Shape, seed: u64) -> Input {
     }
 }
 
-fn kernel(shape: Shape, input: &Input) -> Option<Vec<f32>> {
+/// With parts of the cells apart, as threads share them, or one after the other.
+fn kernel(shape: Shape, input: &Input, apart: bool) -> Option<Vec<f32>> {
     let mut out = vec![f32::NAN; shape.size * shape.heads * shape.tokens * shape.sequences];
     // SAFETY: the vectors have the lengths that the shape says (`input`), and so has `out`.
     let done = unsafe {
@@ -95,6 +96,7 @@ fn kernel(shape: Shape, input: &Input) -> Option<Vec<f32>> {
             input.keys.as_ptr(),
             input.values.as_ptr(),
             input.mask.as_ptr(),
+            if apart { usize::MAX } else { 0 },
             out.as_mut_ptr(),
         )
     };
@@ -136,10 +138,12 @@ fn exact(shape: Shape, input: &Input, sequence: usize, token: usize, head: usize
 
 fn check(shape: Shape, seed: u64) {
     let input = input(shape, seed);
-    let Some(all) = kernel(shape, &input) else {
+    let Some(all) = kernel(shape, &input, true) else {
         eprintln!("skipped: this CPU has no AVX-512 VNNI");
         return;
     };
+    let in_turn = kernel(shape, &input, false).expect("it was computed before");
+    assert_eq!(in_turn, all, "{shape:?}: parts one after the other");
     let mut rows = all.chunks(shape.size);
     for sequence in 0..shape.sequences {
         for token in 0..shape.tokens {
@@ -168,7 +172,7 @@ fn check(shape: Shape, seed: u64) {
         sequences: 1,
         ..shape
     };
-    let alone = kernel(alone, &last).expect("it was computed before");
+    let alone = kernel(alone, &last, true).expect("it was computed before");
     assert_eq!(alone, all[all.len() - per_token..], "the last token alone");
 }
 
@@ -212,6 +216,6 @@ fn sizes_that_are_not_for_the_kernel_are_refused() {
             cells: 64,
             ..good
         };
-        assert!(kernel(bad, &input(room, 1)).is_none(), "{bad:?}");
+        assert!(kernel(bad, &input(room, 1), true).is_none(), "{bad:?}");
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::chat::Role;
+use crate::chat::{Role, ToolCall};
 
 #[test]
 fn lookalikes_of_control_tokens_become_literals() {
@@ -66,9 +66,8 @@ fn every_text_of_a_client_is_neutralised() {
         template("{{ messages | tojson(ensure_ascii=true) }} {{ extra }}").expect("is valid");
     let pieces = template
         .render(&RenderInput {
-            messages: &messages,
             kwargs: &kwargs,
-            add_generation_prompt: true,
+            ..RenderInput::new(&messages)
         })
         .expect("is valid");
     let literals = pieces
@@ -79,6 +78,7 @@ fn every_text_of_a_client_is_neutralised() {
     assert!(pieces.iter().all(|piece| match piece {
         PromptPiece::Template(text) => !text.contains(bad),
         PromptPiece::Literal(text) => text == bad,
+        PromptPiece::Media(_) => false,
     }));
 }
 
@@ -104,8 +104,7 @@ proptest! {
         )
     ) {
         let messages: Vec<_> = texts.iter().map(ChatMessage::user).collect();
-        let kwargs = BTreeMap::new();
-        let input = RenderInput { messages: &messages, kwargs: &kwargs, add_generation_prompt: true };
+        let input = RenderInput::new(&messages);
         for (_, source) in TEMPLATES.into_iter().filter(|(family, _)| ["phi", "smollm2"].contains(family)) {
             let specials = SpecialTokens { bos: "<s>".to_owned(), eos: "</s>".to_owned() };
             let plain = ChatTemplate::new(source, specials, Vec::new()).expect("is valid").render(&input).expect("is valid");

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::chat::Role;
+use crate::chat::{ChatMessage, Content, Role, ToolCall};
 
 fn message_from(wire: &Value) -> ChatMessage {
     let string = |value: &Value| value.as_str().map(str::to_owned);
@@ -24,7 +24,8 @@ fn message_from(wire: &Value) -> ChatMessage {
     };
     ChatMessage {
         role,
-        content: string(&wire["content"]),
+        content: string(&wire["content"]).map(Content::Text),
+        reasoning: None,
         tool_calls: calls.iter().map(call).collect(),
         tool_call_id: string(&wire["tool_call_id"]),
         name: string(&wire["name"]),
@@ -51,11 +52,13 @@ fn templates_render_as_they_do_in_python() {
                 .cloned()
                 .unwrap_or_default();
             let got = template.render(&RenderInput {
-                messages: &messages,
                 kwargs: &kwargs.into_iter().collect(),
-                add_generation_prompt: conversation["add_generation_prompt"]
-                    .as_bool()
-                    .unwrap_or(true),
+                end: match conversation["add_generation_prompt"] {
+                    Value::Bool(false) => PromptEnd::Closed,
+                    _ => PromptEnd::NewTurn,
+                },
+                as_given: true,
+                ..RenderInput::new(&messages)
             });
             match (&expected[family][name], got) {
                 (Value::String(expected), Ok(pieces)) => {
@@ -95,19 +98,14 @@ fn a_model_without_a_template_gets_chatml() {
         ChatMessage::user(" Hi "),
         call,
     ];
-    let kwargs = BTreeMap::new();
-    let mut input = RenderInput {
-        messages: &messages,
-        kwargs: &kwargs,
-        add_generation_prompt: true,
-    };
+    let mut input = RenderInput::new(&messages);
     let history = "<|im_start|>system\nBe brief.\n<|im_end|>\n<|im_start|>user\n Hi <|im_end|>\n\
                    <|im_start|>assistant\n<|im_end|>\n";
     assert_eq!(
         joined(&template.render(&input).expect("is valid")),
         format!("{history}<|im_start|>assistant\n")
     );
-    input.add_generation_prompt = false;
+    input.end = PromptEnd::Closed;
     assert_eq!(joined(&template.render(&input).expect("is valid")), history);
 }
 

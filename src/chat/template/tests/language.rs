@@ -15,7 +15,11 @@ fn generation_tags_leave_their_whitespace_control_behind() {
         ("{% generation %}a{% endgeneration %}", "a"),
         ("x {%- generation -%} a {%- endgeneration -%} y", "xay"),
         ("{%+ generation +%}a{%+endgeneration+%}", "a"),
-        ("{%generation%}{% set v = 1 %}{%endgeneration%}{{ v }}", "1"),
+        // Its body has a scope of its own.
+        (
+            "{%generation%}{% set v = 1 %}{{ v }}{%endgeneration%}{{ v }}",
+            "1",
+        ),
         ("{{ '{% generations %}' }}", "{% generations %}"),
     ];
     for (source, expected) in cases {
@@ -26,12 +30,11 @@ fn generation_tags_leave_their_whitespace_control_behind() {
 #[test]
 fn names_of_the_templates_own_world_cannot_be_set() {
     let template = template("{{ messages | length }}{{ x }}").expect("is valid");
-    for name in RESERVED {
+    for name in context::RESERVED {
         let kwargs = BTreeMap::from([(name.to_owned(), json!(1))]);
         let result = template.render(&RenderInput {
-            messages: &[],
             kwargs: &kwargs,
-            add_generation_prompt: true,
+            ..RenderInput::new(&[])
         });
         assert_eq!(result, Err(TemplateError::Reserved(name.to_owned())));
     }
@@ -39,9 +42,8 @@ fn names_of_the_templates_own_world_cannot_be_set() {
     let kwargs =
         BTreeMap::from(["+", "|length", "", "a b", "x"].map(|name| (name.to_owned(), json!("v"))));
     let pieces = template.render(&RenderInput {
-        messages: &[],
         kwargs: &kwargs,
-        add_generation_prompt: true,
+        ..RenderInput::new(&[])
     });
     assert_eq!(joined(&pieces.expect("is valid")), "0v");
 }
@@ -89,6 +91,19 @@ fn strftime_now_formats_or_refuses() {
             "{bad}"
         );
     }
+}
+
+#[test]
+fn the_clock_can_be_set_and_stands_still_within_a_render() {
+    let source = "{{ strftime_now('%Y-%m-%d %H:%M:%S.%f|%z|%Z') }}";
+    let clock: Clock = || {
+        chrono::NaiveDate::from_ymd_opt(2031, 2, 3)
+            .and_then(|day| day.and_hms_micro_opt(4, 5, 6, 7))
+            .expect("is a time")
+    };
+    let template = template(source).expect("is valid").with_clock(clock);
+    let pieces = template.render(&RenderInput::new(&[])).expect("is valid");
+    assert_eq!(joined(&pieces), "2031-02-03 04:05:06.000007||");
 }
 
 #[test]

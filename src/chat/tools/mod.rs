@@ -1,0 +1,29 @@
+//! Tool calls in what a model writes: text → calls, while it comes; and the grammars that make a model
+//! write valid calls. Pure: no engine, no HTTP. `docs/tool-calls.md` says what is read how and why.
+//!
+//! ```text
+//! text ─▶ Feed ─▶ Openers (what opens a call?) ─▶ call::Body (name, arguments) ─▶ CallOutput ─▶ ToolEvents
+//!                     └──────────── everything else is text to show ────────────────┘
+//! ```
+
+mod call;
+mod coerce;
+mod declared;
+mod event;
+mod feed;
+mod format;
+mod grammar;
+mod json;
+mod openers;
+mod output;
+mod page;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use declared::DeclaredTool;
+pub use event::{Ending, ToolEvent, ToolParserOptions};
+pub use format::ToolFormat;
+pub use grammar::{ToolGrammar, ToolGrammarError, tool_grammar};
+pub use parser::ToolCallParser;

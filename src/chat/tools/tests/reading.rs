@@ -1,0 +1,114 @@
+//! [`Reading`]: events put together, as a client would.
+
+use serde_json::Value;
+
+use super::super::json::is_value;
+use super::super::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
+use super::STRICT;
+use super::corpus::tools;
+
+/// A call as a client has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call {
+    pub(super) name: String,
+    pub(super) json: String,
+    /// `None` while it has not ended; false where it was abandoned.
+    pub(super) ended: Option<bool>,
+}
+
+/// What a client has in the end.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Reading {
+    pub(super) content: String,
+    calls: Vec<Call>,
+}
+
+impl Reading {
+    fn take(&mut self, events: Vec<ToolEvent>) {
+        for event in events {
+            match event {
+                ToolEvent::Text(text) => {
+                    assert!(!text.is_empty());
+                    assert!(self.calls.last().is_none_or(|call| call.ended.is_some()));
+                    self.content.push_str(&text);
+                }
+                ToolEvent::CallBegun { index, name } => {
+                    assert_eq!(index, self.calls.len());
+                    assert!(self.calls.last().is_none_or(|call| call.ended.is_some()));
+                    self.calls.push(Call {
+                        name,
+                        json: String::new(),
+                        ended: None,
+                    });
+                }
+                ToolEvent::Arguments { index, json } => {
+                    assert!(!json.is_empty());
+                    let call = self.open(index);
+                    call.json.push_str(&json);
+                }
+                ToolEvent::CallEnded { index } => self.open(index).ended = Some(true),
+                ToolEvent::CallAbandoned { index } => self.open(index).ended = Some(false),
+            }
+        }
+    }
+
+    fn open(&mut self, index: usize) -> &mut Call {
+        assert_eq!(index + 1, self.calls.len());
+        let call = &mut self.calls[index];
+        assert_eq!(call.ended, None);
+        call
+    }
+
+    /// Names and arguments of the calls that ended.
+    pub(super) fn calls(&self) -> Vec<(String, Value)> {
+        let ended = self.calls.iter().filter(|call| call.ended == Some(true));
+        let json = |text: &str| serde_json::from_str(text).expect(text);
+        ended
+            .map(|call| (call.name.clone(), json(&call.json)))
+            .collect()
+    }
+
+    /// The promises about arguments.
+    pub(super) fn check(&self, what: &str) {
+        for call in &self.calls {
+            let ended = call.ended.expect("every call ends or is abandoned");
+            assert_eq!(is_value(&call.json), ended, "{what}: {call:?}");
+            assert!(call.json.starts_with('{'), "{what}: {call:?}");
+            let declared = tools().iter().any(|tool| tool.name == call.name);
+            assert!(declared, "{what}: {call:?}");
+        }
+    }
+}
+
+/// Reads an answer in these pieces.
+pub(super) fn read(
+    formats: &[ToolFormat],
+    pieces: &[&str],
+    options: ToolParserOptions,
+    ending: Ending,
+) -> Reading {
+    let mut parser = ToolCallParser::new(formats, &tools(), options);
+    let mut reading = Reading::default();
+    for piece in pieces {
+        reading.take(parser.push(piece));
+    }
+    reading.take(parser.finish(ending));
+    reading
+}
+
+/// Reads an answer one character at a time.
+pub(super) fn read_chars(
+    formats: &[ToolFormat],
+    text: &str,
+    options: ToolParserOptions,
+    ending: Ending,
+) -> Reading {
+    let chars: Vec<String> = text.chars().map(String::from).collect();
+    let pieces: Vec<&str> = chars.iter().map(String::as_str).collect();
+    read(formats, &pieces, options, ending)
+}
+
+/// Reads a whole answer strictly.
+pub(super) fn strict(format: ToolFormat, text: &str) -> Reading {
+    read(&[format], &[text], STRICT, Ending::Natural)
+}
