@@ -25,8 +25,8 @@ step 'setup' scripts/setup.sh test
 step 'build' build
 step 'models' models
 step 'schema test suite' suite
-step 'template oracle' scripts/template-oracle.sh
 step 'tests' cargo nextest run --release --locked --profile "$profile" "$@"
 [ "$#" -eq 0 ] || exit 0
+step 'template oracle' scripts/template-oracle.sh
 step 'doctests' cargo test --release --locked --doc
 step 'client tests' scripts/client-tests.sh

@@ -97,7 +97,7 @@ pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (mut whole, mut ids, mut logprobs) = (String::new(), Vec::new(), Vec::new());
     while let Some(delta) = generation.next_blocking() {
         match delta {
-            Delta::Progress(_) => {}
+            Delta::Progress(_) | Delta::ToolCall(_) => {}
             Delta::Text {
                 text,
                 tokens,

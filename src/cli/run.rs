@@ -113,7 +113,7 @@ async fn answer(
             }
         };
         match delta {
-            Some(Delta::Progress(_)) => {}
+            Some(Delta::Progress(_) | Delta::ToolCall(_)) => {}
             Some(Delta::Text { text, .. }) => {
                 print!("{text}");
                 std::io::stdout().flush()?;

@@ -56,5 +56,6 @@ pub use compiler::{ConstraintCompiler, LazyCompiler};
 pub use error::{ConstraintError, MatchError};
 pub use matcher::Matcher;
 pub use request::Constraint;
+pub use schema::prepare as enforceable_schema;
 pub use vocabulary::{Vocabulary, Word};
 pub use worker::{MaskAhead, MaskWorker};

@@ -20,6 +20,9 @@ pub enum Constraint {
     Lark(String),
     /// A text that a regular expression matches as a whole. Syntax of the crate `regex`.
     Regex(String),
+    /// Calls of tools: a Lark grammar that rein wrote itself, with schemas that were checked
+    /// ([`enforceable_schema`](super::enforceable_schema)). Never a client's text.
+    ToolCalls(String),
 }
 
 impl Constraint {
@@ -28,7 +31,7 @@ impl Constraint {
     pub fn check(&self) -> Result<(), ConstraintError> {
         self.check_size()?;
         match self {
-            Self::JsonObject => Ok(()),
+            Self::JsonObject | Self::ToolCalls(_) => Ok(()),
             Self::JsonSchema(schema) => schema::prepare(schema).map(|_| ()),
             Self::Gbnf(source) => gbnf::check(source),
             Self::Lark(source) => lark::check(source),
@@ -37,7 +40,11 @@ impl Constraint {
     }
 
     fn check_size(&self) -> Result<(), ConstraintError> {
-        let (Self::Gbnf(source) | Self::Lark(source) | Self::Regex(source)) = self else {
+        let (Self::Gbnf(source)
+        | Self::Lark(source)
+        | Self::Regex(source)
+        | Self::ToolCalls(source)) = self
+        else {
             return Ok(());
         };
         let what = format!("the {}", self.kind());
@@ -57,6 +64,7 @@ impl Constraint {
             Self::Gbnf(_) => "GBNF grammar",
             Self::Lark(_) => "Lark grammar",
             Self::Regex(_) => "regex",
+            Self::ToolCalls(_) => "grammar of the tools",
         }
     }
 
@@ -77,6 +85,7 @@ impl Constraint {
                 regex::check("regex", source)?;
                 TopLevelGrammar::from_regex(source)
             }
+            Self::ToolCalls(source) => TopLevelGrammar::from_lark(source.clone()),
         })
     }
 }

@@ -31,6 +31,8 @@ pub struct RunSpec {
     pub max_tokens: Option<u32>,
     /// Stop strings.
     pub stop: Vec<String>,
+    /// Control tokens whose text is part of the answer's text; that of others is not.
+    pub shown: Vec<Token>,
     /// Tokens that must come before the answer may end; `usize::MAX` means that it never ends by itself.
     pub min_tokens: usize,
     /// Whether the text has to be the same whatever else is computed.
@@ -82,6 +84,8 @@ pub(super) struct Run {
     pub(super) parked_since: Option<Instant>,
     /// Begin and end of the last decode that contained this run.
     pub(super) last_decode: Option<(Instant, Instant)>,
+    /// Control tokens whose text is part of the answer.
+    shown: Vec<Token>,
     sampling: Arc<SamplingParams>,
     n_prompt: usize,
     max_new: usize,
@@ -134,6 +138,7 @@ impl Run {
             awaits: None,
             parked_since: None,
             last_decode: None,
+            shown: spec.shown,
             sampling: Arc::new(spec.sampling),
             n_prompt,
             max_new: spec.max_tokens.map_or(room, |max| room.min(max as usize)),
@@ -184,6 +189,11 @@ impl Run {
 
     pub(super) fn n_prompt(&self) -> usize {
         self.n_prompt
+    }
+
+    /// Whether the text of a control token is part of the answer.
+    pub(super) fn shows(&self, token: Token) -> bool {
+        self.shown.contains(&token)
     }
 
     pub(super) fn remaining(&self) -> usize {

@@ -2,17 +2,63 @@
 
 use futures_util::future::select_all;
 
-use super::{Delta, Generation, Summary, TokenLogprob};
+use super::{CallTally, Delta, Generation, Summary, TokenLogprob, ToolCallDelta};
 
 /// An answer as a whole.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choice {
     /// Its text.
     pub text: String,
+    /// The calls of tools that it makes, in their order; those that broke off are left out.
+    pub tool_calls: Vec<MadeCall>,
+    /// The call that is going on.
+    pub(crate) open_call: Option<MadeCall>,
+    /// What became of all of them.
+    pub(crate) tally: CallTally,
     /// Of every token; empty where nobody asked.
     pub logprobs: Vec<TokenLogprob>,
     /// How it went; `None` until it is over.
     pub summary: Option<Summary>,
+}
+
+/// A call of a tool, as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadeCall {
+    /// Ties the call to its result.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// JSON text of an object.
+    pub arguments: String,
+}
+
+impl Choice {
+    /// Adds a piece of a call.
+    pub fn take_call(&mut self, delta: ToolCallDelta) {
+        self.tally.learn(&delta);
+        match delta {
+            ToolCallDelta::Begun { id, name, .. } => {
+                self.open_call = Some(MadeCall {
+                    id,
+                    name,
+                    arguments: String::new(),
+                });
+            }
+            ToolCallDelta::Arguments { json, .. } => {
+                if let Some(call) = &mut self.open_call {
+                    call.arguments.push_str(&json);
+                }
+            }
+            ToolCallDelta::Ended { .. } => self.tool_calls.extend(self.open_call.take()),
+            ToolCallDelta::Abandoned { .. } => self.open_call = None,
+        }
+    }
+
+    /// True where the client is to execute the calls.
+    #[must_use]
+    pub fn calls_tools(&self) -> bool {
+        self.tally.calls_tools()
+    }
 }
 
 /// One answer or several to the same prompt. Dropping it stops them all.

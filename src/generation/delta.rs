@@ -1,5 +1,6 @@
 //! [`Delta`]: the one stream that every protocol's encoder reads.
 
+use super::ToolCallDelta;
 use crate::engine::{PromptProgress, Summary};
 use crate::llama::Token;
 
@@ -18,6 +19,8 @@ pub enum Delta {
         /// ([`SamplingParams::logprobs`](crate::sampling::SamplingParams::logprobs)); else empty.
         logprobs: Vec<TokenLogprob>,
     },
+    /// The model calls a tool; only where the request offers some.
+    ToolCall(ToolCallDelta),
     /// The answer is over.
     Done(Summary),
     /// The run failed after it had begun.

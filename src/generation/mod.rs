@@ -4,9 +4,14 @@ mod choices;
 mod delta;
 mod pipeline;
 mod request;
+mod tool_grammar;
+mod tool_reader;
+mod tool_use;
 
 pub use crate::engine::{FinishReason, PromptProgress, Summary, Timings, Usage};
-pub use choices::{Choice, Choices};
+pub use choices::{Choice, Choices, MadeCall};
 pub use delta::{Delta, ScoredToken, TokenLogprob};
 pub use pipeline::{GenerateError, Generation, start, start_choices, tokenize};
 pub use request::{ChatPrompt, GenerateRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, Prompt};
+pub use tool_grammar::ToolError;
+pub use tool_use::{CallTally, ToolCallDelta, ToolUse};

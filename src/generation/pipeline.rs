@@ -1,8 +1,11 @@
 //! [`start`]: from a [`GenerateRequest`] to a stream of [`Delta`]s.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::tool_grammar::{self, ToolError};
+use super::tool_reader::ToolReader;
 use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
 use crate::chat::{Media, PromptPiece, RenderInput, TemplateError};
 use crate::constraint::{ConstraintError, Matcher};
@@ -24,6 +27,9 @@ pub enum GenerateError {
     /// The form that the answer is to have cannot be enforced.
     #[error(transparent)]
     Constraint(#[from] ConstraintError),
+    /// Calls of the tools cannot be enforced.
+    #[error(transparent)]
+    Tools(#[from] ToolError),
     /// The tokenizer failed.
     #[error(transparent)]
     Llama(#[from] LlamaError),
@@ -45,6 +51,10 @@ pub enum GenerateError {
 pub struct Generation {
     handle: RunHandle,
     n_prompt: usize,
+    /// Finds the calls in the text; `None` where there are no tools.
+    tools: Option<ToolReader>,
+    /// Pieces that came together.
+    ready: VecDeque<Delta>,
     /// Keeps the weights until the last byte.
     model: Arc<LoadedModel>,
 }
@@ -78,10 +88,17 @@ pub fn start_choices(
         let run = |(choice, flag): (usize, &StopFlag)| {
             let mut spec = run_spec(request, prompt.clone(), choice, deadline, flag);
             spec.matcher = matcher.as_ref().map(Matcher::fork);
+            let markup = &model.tool_markup;
+            let tools = request.tools.as_ref();
+            if tools.is_some() {
+                spec.shown = markup.shown();
+            }
             let handle = model.engine.submit(spec)?;
             Ok(Generation {
                 handle,
                 n_prompt: prompt.len(),
+                tools: tools.map(|tools| ToolReader::new(markup.formats(), tools)),
+                ready: VecDeque::new(),
                 model: model.clone(),
             })
         };
@@ -109,6 +126,7 @@ fn run_spec(
         matcher: None,
         max_tokens: request.max_tokens,
         stop: request.stop.clone(),
+        shown: Vec::new(),
         min_tokens: request.min_tokens,
         deterministic: request.deterministic,
         report_progress: request.report_progress,
@@ -131,7 +149,11 @@ fn prepare(
         }
     }
     let prompt = tokenize(model, &request.prompt)?;
-    let constraint = request.constraint.as_ref();
+    let calls = match &request.tools {
+        Some(tools) => tool_grammar::constraint(tools, &model.tool_markup)?,
+        None => None,
+    };
+    let constraint = calls.as_ref().or(request.constraint.as_ref());
     let matcher = constraint.map(|constraint| model.engine.compile(constraint));
     Ok((prompt, matcher.transpose()?))
 }
@@ -192,19 +214,26 @@ impl Generation {
 
     /// The next piece; `None` after the last. Cancel-safe.
     pub async fn next(&mut self) -> Option<Delta> {
-        let event = self.handle.next().await?;
-        Some(self.delta(event))
+        while self.ready.is_empty() {
+            let event = self.handle.next().await?;
+            self.take(event);
+        }
+        self.ready.pop_front()
     }
 
     /// The next piece; `None` after the last. Blocks, so not for async code.
     pub fn next_blocking(&mut self) -> Option<Delta> {
-        let event = self.handle.next_blocking()?;
-        Some(self.delta(event))
+        while self.ready.is_empty() {
+            let event = self.handle.next_blocking()?;
+            self.take(event);
+        }
+        self.ready.pop_front()
     }
 
-    fn delta(&self, event: RunEvent) -> Delta {
+    /// Makes deltas of what the engine says: of text that may be part of a call, as many as are certain.
+    fn take(&mut self, event: RunEvent) {
         match event {
-            RunEvent::Progress(progress) => Delta::Progress(progress),
+            RunEvent::Progress(progress) => self.ready.push_back(Delta::Progress(progress)),
             RunEvent::Output {
                 text,
                 tokens,
@@ -212,16 +241,41 @@ impl Generation {
             } => {
                 let vocab = self.model.engine.model().vocab();
                 let scored = tokens.iter().zip(logprobs);
-                Delta::Text {
-                    logprobs: scored
-                        .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
-                        .collect(),
-                    text,
-                    tokens,
-                }
+                let logprobs = scored
+                    .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
+                    .collect();
+                self.take_text(text, tokens, logprobs);
             }
-            RunEvent::Done(summary) => Delta::Done(summary),
-            RunEvent::Failed { message } => Delta::Failed { message },
+            RunEvent::Done(summary) => {
+                if let Some(tools) = &mut self.tools {
+                    self.ready.extend(tools.finish(summary.reason));
+                }
+                self.ready.push_back(Delta::Done(summary));
+            }
+            RunEvent::Failed { message } => self.ready.push_back(Delta::Failed { message }),
+        }
+    }
+
+    /// Beside tools the tokens go with the first text that came with them; those of calls go nowhere.
+    fn take_text(&mut self, text: String, tokens: Vec<Token>, logprobs: Vec<TokenLogprob>) {
+        let Some(reader) = &mut self.tools else {
+            self.ready.push_back(Delta::Text {
+                text,
+                tokens,
+                logprobs,
+            });
+            return;
+        };
+        let mut scored = Some((tokens, logprobs));
+        for mut delta in reader.read(&text) {
+            if let Delta::Text {
+                tokens, logprobs, ..
+            } = &mut delta
+                && let Some(scored) = scored.take()
+            {
+                (*tokens, *logprobs) = scored;
+            }
+            self.ready.push_back(delta);
         }
     }
 }

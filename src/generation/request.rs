@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::ToolUse;
 use crate::chat::{ChatMessage, PromptEnd};
 use crate::constraint::Constraint;
 use crate::llama::Token;
@@ -16,8 +17,11 @@ pub struct GenerateRequest {
     pub prompt: Prompt,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
-    /// The form that the answer keeps to, from its first character to its last.
+    /// The form that the answer keeps to, from its first character to its last. Not beside tools that are
+    /// enforced ([`ToolUse::is_enforced`]): these have a form of their own.
     pub constraint: Option<Constraint>,
+    /// The tools that the answer may call; `None` reads everything as text.
+    pub tools: Option<ToolUse>,
     /// Upper bound on generated tokens; `None` means what is left of the context.
     pub max_tokens: Option<u32>,
     /// Strings that end the answer; they are not part of it. At most [`MAX_STOP_STRINGS`].
@@ -85,6 +89,7 @@ impl GenerateRequest {
             prompt,
             sampling: SamplingParams::default(),
             constraint: None,
+            tools: None,
             max_tokens: None,
             stop: Vec::new(),
             min_tokens: 0,

@@ -3,6 +3,7 @@
 use super::defaults::InferenceDefaults;
 use super::embedders::Embedders;
 use super::identify::ModelFile;
+use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, TemplateCapabilities};
 use crate::engine::Engine;
 use crate::llama::{LlamaError, Token, TokenizeOptions};
@@ -23,6 +24,8 @@ pub struct LoadedModel {
     pub template_source: Option<String>,
     /// What the template can do.
     pub capabilities: TemplateCapabilities,
+    /// How it writes tool calls.
+    pub tool_markup: ToolMarkup,
     /// Recommended sampling.
     pub defaults: InferenceDefaults,
     /// The context length the model was trained for, in tokens.

@@ -11,6 +11,7 @@ mod memory;
 pub mod progress;
 pub mod quant;
 mod registry;
+mod tool_markup;
 
 pub use crate::engine::drafts::DraftKind;
 pub use crate::llama::{KvType, UnknownKvType};
@@ -18,3 +19,4 @@ pub use embedders::Embedders;
 pub use identify::{IdentifyError, ModelFile, identify};
 pub use loaded::LoadedModel;
 pub use registry::{LoadError, LoadOptions, ModelRegistry, model_directory};
+pub use tool_markup::ToolMarkup;

@@ -11,6 +11,7 @@ use super::identify::ModelFile;
 use super::loaded::LoadedModel;
 use super::memory;
 use super::progress::{LoadProgress, LoadReport};
+use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
 use crate::engine::drafts::DraftKind;
 use crate::engine::{Engine, EngineError, EngineParams};
@@ -375,6 +376,7 @@ fn build(
             template_source.as_deref().unwrap_or(""),
             &file.id,
         ),
+        tool_markup: ToolMarkup::of_model(&template, &file.id, model.vocab())?,
         defaults: inference_defaults(&file.id),
         embedders: Embedders::new(&engine, &header, &options),
         engine,

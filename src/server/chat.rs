@@ -17,7 +17,7 @@ use crate::api::openai::{
     ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response,
 };
 use crate::chat::Effort;
-use crate::generation::{self, Choices, Delta, GenerateRequest, Prompt};
+use crate::generation::{self, Choices, Delta, GenerateRequest, Prompt, ToolUse};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
@@ -95,7 +95,9 @@ fn with_thinking(model: &LoadedModel, request: ChatRequest) -> GenerateRequest {
         ReasoningEffort::Medium => Effort::Medium,
         ReasoningEffort::High => Effort::High,
     });
-    let is_constrained = request.generate.constraint.is_some();
+    let tools = request.generate.tools.as_ref();
+    let is_constrained =
+        request.generate.constraint.is_some() || tools.is_some_and(ToolUse::is_enforced);
     let thinking = request
         .enable_thinking
         .or((is_constrained && effort.is_none()).then_some(false));

@@ -45,6 +45,7 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
         GenerateError::Template(_) | GenerateError::Media(_) | GenerateError::Submit(_) => {
             ApiError::invalid_value("messages", error.to_string())
         }
+        GenerateError::Tools(_) => ApiError::invalid_value("tools", sentence(&error.to_string())),
         GenerateError::Constraint(ConstraintError::Busy(_)) => {
             ApiError::busy(sentence(&error.to_string()), 1)
         }

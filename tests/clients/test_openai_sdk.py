@@ -5,9 +5,6 @@ REIN_BIN is the binary to start and REIN_MODEL the chat model to load; scripts/c
 
 import json
 import math
-import os
-import re
-import subprocess
 import time
 import typing
 import urllib.request
@@ -15,40 +12,7 @@ import urllib.request
 import openai
 import pydantic
 import pytest
-
-# Only tells a hang from a slow machine.
-HANG_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def url():
-    """Starts a server on a free port, for all tests of this file."""
-    command = [os.environ["REIN_BIN"], "serve", "-m", os.environ["REIN_MODEL"]]
-    command += ["--port", "0", "-c", "8192", "--threads", "1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            address = None
-            for line in server.stdout:
-                if found := re.search(r"Listening on (http://\S+)", line):
-                    address = found.group(1)
-                    break
-            assert address, "the server ended before it listened"
-            yield address
-        finally:
-            server.terminate()
-            server.stdout.read()
-    assert server.returncode == 0, "SIGTERM ends the server properly"
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    # No retries: an error that goes away by itself is an error here.
-    return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=HANG_SECONDS)
-
-
-@pytest.fixture(scope="module")
-def model(client):
-    return client.models.list().data[0].id
+from conftest import HANG_SECONDS
 
 
 def ask(client, model, text="Tell a long story.", **settings):

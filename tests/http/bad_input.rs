@@ -182,17 +182,14 @@ async fn messages_follow_the_rules_of_their_roles() {
 #[tokio::test]
 async fn what_is_not_supported_is_refused_instead_of_ignored() {
     let server = TestServer::start();
-    let tool = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);
     let cases = [
-        ("tools", tool),
-        ("tool_choice", json!("required")),
+        ("functions", json!([{"name": "f"}])),
         ("enable_tools", json!(true)),
         ("structured_outputs", json!({"regex": "x"})),
         ("n_probs", json!(3)),
         ("image_base64", json!("AA==")),
         ("audio_base64", json!("AA==")),
         ("use_adapter", json!("x")),
-        ("continue_final_message", json!(true)),
         ("samplers", json!(["top_k"])),
     ];
     for (field, value) in &cases {

@@ -14,4 +14,5 @@ mod queue;
 mod slow_reader;
 mod stream;
 mod structured;
+mod tools;
 mod witness;

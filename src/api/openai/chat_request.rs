@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::messages::parse_messages;
-use super::{sampling, structured, unsupported};
+use super::{sampling, structured, tools, unsupported};
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
+use crate::chat::{ChatMessage, PromptEnd, Role};
 use crate::generation::{ChatPrompt, GenerateRequest, Prompt};
 use crate::stop::RunIds;
 
@@ -19,6 +20,9 @@ pub const MAX_CHOICES: i128 = 16;
 
 /// The largest `chat_template_kwargs`, in bytes of JSON.
 pub const MAX_KWARGS_BYTES: usize = 16 * 1024;
+
+/// The largest `documents`, in bytes of JSON.
+pub const MAX_DOCUMENTS_BYTES: usize = 1024 * 1024;
 
 /// What the server itself tells a template; a request may not replace it.
 const RESERVED_KWARGS: &[&str] = &[
@@ -93,7 +97,18 @@ impl ChatRequest {
         let messages = request
             .list("messages")?
             .ok_or_else(|| request.missing("messages", "a list with at least one user message"))?;
+        let messages = parse_messages(messages, "messages")?;
         let form = structured::form(&request)?;
+        let tools = tools::offered(&request)?;
+        if let (Some(form), Some(tools)) = (&form, &tools.usage)
+            && (tools.is_enforced() || form.is_of_json())
+        {
+            let message = format!(
+                "`{}` describes the whole answer and leaves no room for calls of `tools`. Leave one of them out, or send `tool_choice` \"none\".",
+                form.field
+            );
+            return Err(ApiError::invalid_value(form.field, message));
+        }
         let mut kwargs = template_kwargs(&request)?;
         let enable_thinking = enable_thinking(&request, &mut kwargs)?;
         let include_usage = match request.fields("stream_options")? {
@@ -123,6 +138,7 @@ impl ChatRequest {
             form_field: form.as_ref().map(|form| form.field),
             generate: GenerateRequest {
                 constraint: form.map(|form| form.constraint),
+                tools: tools.usage,
                 sampling: sampling::sampling(&request)?,
                 max_tokens: sampling::max_tokens(&request)?,
                 stop: sampling::stop(&request)?,
@@ -131,18 +147,19 @@ impl ChatRequest {
                 report_progress: request.boolean("return_progress")?.unwrap_or(false),
                 ..GenerateRequest::new(Prompt::Chat(ChatPrompt {
                     template_kwargs: kwargs,
-                    ..ChatPrompt::new(parse_messages(messages, "messages")?)
+                    tools: tools.shown,
+                    documents: documents(&request)?,
+                    end: prompt_end(&request, &messages)?,
+                    ..ChatPrompt::new(messages)
                 }))
             },
         })
     }
 }
 
-/// Settings of the tool loop. They do nothing without tools, and are checked all the same.
+/// Settings of the server's own tool loop. They do nothing without it, and are checked all the same.
 fn check_tool_settings(request: &Fields<'_>) -> Result<(), ApiError> {
     request.strings("enabled_tools")?;
-    request.boolean("auto_heal_tool_calls")?;
-    request.boolean("parallel_tool_calls")?;
     request.integer("max_tool_calls_per_message", 0..=i128::MAX)?;
     request.integer("tool_call_timeout", 1..=i128::MAX)?;
     Ok(())
@@ -171,6 +188,44 @@ fn template_kwargs(request: &Fields<'_>) -> Result<BTreeMap<String, Value>, ApiE
         .iter()
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect())
+}
+
+/// Documents to answer from, for templates that know them.
+fn documents(request: &Fields<'_>) -> Result<Vec<Value>, ApiError> {
+    let list = request.list("documents")?.unwrap_or_default();
+    let size: usize = list.iter().map(|document| document.to_string().len()).sum();
+    if size > MAX_DOCUMENTS_BYTES {
+        let message =
+            format!("`documents` must not be larger than {MAX_DOCUMENTS_BYTES} bytes of JSON.");
+        return Err(ApiError::invalid_value("documents", message));
+    }
+    for (index, document) in list.iter().enumerate() {
+        Fields::at(document, format!("documents[{index}]"))?;
+    }
+    Ok(list.to_vec())
+}
+
+/// With the beginning of the model's turn, unless the request wants the last message continued, or nothing after it.
+fn prompt_end(request: &Fields<'_>, messages: &[ChatMessage]) -> Result<PromptEnd, ApiError> {
+    let begins = request.boolean("add_generation_prompt")?;
+    if request.boolean("continue_final_message")? != Some(true) {
+        return Ok(match begins {
+            Some(false) => PromptEnd::Closed,
+            _ => PromptEnd::NewTurn,
+        });
+    }
+    let problem = if begins == Some(true) {
+        "goes not with `add_generation_prompt`: leave one of them out"
+    } else if messages
+        .last()
+        .is_none_or(|last| last.role != Role::Assistant)
+    {
+        "needs an assistant message at the end of `messages`, which is then continued"
+    } else {
+        return Ok(PromptEnd::OpenTurn);
+    };
+    let message = format!("`continue_final_message` {problem}.");
+    Err(ApiError::invalid_value("continue_final_message", message))
 }
 
 /// Takes `enable_thinking` out of the template's variables: what it means depends on the model.

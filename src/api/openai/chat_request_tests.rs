@@ -467,13 +467,63 @@ fn template_variables_are_bounded_and_cannot_replace_the_servers_own() {
     }
 }
 
+fn request(body: &Value) -> ChatRequest {
+    ChatRequest::parse(body).unwrap_or_else(|error| panic!("{body}: {}", error.message))
+}
+
+#[test]
+fn tools_reach_the_template_and_the_parser() {
+    let tools = json!([{"type": "function", "function": {"name": "f"}}]);
+    let both = request(&with("tools", tools.clone()));
+    assert!(both.generate.tools.is_some());
+    let Prompt::Chat(chat) = &both.generate.prompt else {
+        panic!("a chat");
+    };
+    assert_eq!(Value::from(chat.tools.clone()), tools);
+    // A form for the whole answer leaves no room for calls, unless it is a grammar that may describe them.
+    let with_form = |field: &str, form: Value, choice: &str| {
+        let mut body = with("tools", tools.clone());
+        body[field] = form;
+        body["tool_choice"] = choice.into();
+        ChatRequest::parse(&body).map_err(|error| error.param.unwrap_or_default())
+    };
+    let object = json!({"type": "json_object"});
+    assert!(with_form("response_format", object.clone(), "none").is_ok());
+    let refused = with_form("response_format", object, "auto");
+    assert_eq!(refused.unwrap_err(), "response_format");
+    assert!(with_form("regex", json!("x"), "auto").is_ok());
+    let refused = with_form("regex", json!("x"), "required");
+    assert_eq!(refused.unwrap_err(), "regex");
+}
+
+#[test]
+fn a_prompt_ends_with_a_new_turn_or_within_the_last_one() {
+    let end = |last: &str, fields: Value| {
+        let mut body =
+            json!({"messages": [{"role": "user", "content": "a"}, {"role": last, "content": "b"}]});
+        for (name, value) in fields.as_object().expect("an object") {
+            body[name] = value.clone();
+        }
+        let parsed = ChatRequest::parse(&body).map_err(|error| error.param.unwrap_or_default())?;
+        match parsed.generate.prompt {
+            Prompt::Chat(chat) => Ok(chat.end),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(end("assistant", json!({})), Ok(PromptEnd::NewTurn));
+    let closed = json!({"add_generation_prompt": false});
+    assert_eq!(end("assistant", closed), Ok(PromptEnd::Closed));
+    let open = json!({"continue_final_message": true});
+    assert_eq!(end("assistant", open.clone()), Ok(PromptEnd::OpenTurn));
+    let field = Err("continue_final_message".to_owned());
+    assert_eq!(end("user", open), field);
+    let both = json!({"continue_final_message": true, "add_generation_prompt": true});
+    assert_eq!(end("assistant", both), field);
+}
+
 #[test]
 fn known_fields_that_are_not_there_yet_are_named_and_unknown_ones_accepted() {
-    refused(
-        "tools",
-        json!([{"type": "function", "function": {"name": "f"}}]),
-        "unsupported_parameter",
-    );
+    refused("functions", json!([{"name": "f"}]), "unsupported_parameter");
     refused("n_probs", json!(5), "unsupported_parameter");
     refused("use_adapter", json!(true), "unsupported_parameter");
     for field in ["user", "metadata", "store", "service_tier", "made_up"] {

@@ -8,7 +8,9 @@ use super::logprobs::logprobs_json;
 use super::usage::{Total, progress_json, timings_json, usage_json};
 use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
-use crate::generation::{Choice, Delta, PromptProgress, Summary, TokenLogprob};
+use crate::generation::{
+    CallTally, Choice, Delta, MadeCall, PromptProgress, Summary, TokenLogprob, ToolCallDelta,
+};
 
 /// Writes the frames of one streamed answer.
 ///
@@ -22,7 +24,8 @@ pub struct ChatStreamEncoder {
     ended: bool,
     /// Answers that are still going on.
     open: usize,
-    choices: usize,
+    /// What each answer's calls came to.
+    calls: Vec<CallTally>,
     total: Total,
     /// `data: {"id":…,"model":…` up to where the chunks begin to differ.
     prefix: Vec<u8>,
@@ -57,7 +60,7 @@ impl ChatStreamEncoder {
             include_usage: include_usage.unwrap_or(surface == Surface::Studio),
             ended: false,
             open: choices,
-            choices,
+            calls: vec![CallTally::default(); choices],
             total: Total::default(),
             prefix,
         }
@@ -67,7 +70,7 @@ impl ChatStreamEncoder {
     #[must_use]
     pub fn start(&self) -> Bytes {
         let mut out = Vec::new();
-        for index in 0..self.choices {
+        for index in 0..self.calls.len() {
             let first =
                 format!(r#","choices":[{{"index":{index},"delta":{{"role":"assistant"}}}}]"#);
             self.push_chunk(&mut out, first.as_bytes());
@@ -82,6 +85,7 @@ impl ChatStreamEncoder {
             _ if self.ended => Bytes::new(),
             Delta::Progress(progress) => self.progress(choice, progress),
             Delta::Text { text, logprobs, .. } => self.text(choice, text, logprobs),
+            Delta::ToolCall(call) => self.tool_call(choice, call),
             Delta::Done(summary) => self.done(choice, summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
         }
@@ -135,12 +139,41 @@ impl ChatStreamEncoder {
         out.into()
     }
 
+    /// The name comes first, then the arguments as they come. The end of a call is not written: the next one's number,
+    /// or the reason of the answer's end, says it.
+    fn tool_call(&mut self, choice: usize, call: &ToolCallDelta) -> Bytes {
+        if let Some(tally) = self.calls.get_mut(choice) {
+            tally.learn(call);
+        }
+        let shown = match call {
+            ToolCallDelta::Begun { index, id, name } => json!({
+                "index": index,
+                "id": id,
+                "type": "function",
+                "function": {"name": name, "arguments": ""},
+            }),
+            ToolCallDelta::Arguments { index, json } => {
+                json!({"index": index, "function": {"arguments": json}})
+            }
+            ToolCallDelta::Ended { .. } | ToolCallDelta::Abandoned { .. } => return Bytes::new(),
+        };
+        let mut out = Vec::new();
+        let rest =
+            format!(r#","choices":[{{"index":{choice},"delta":{{"tool_calls":[{shown}]}}}}]"#);
+        self.push_chunk(&mut out, rest.as_bytes());
+        out.into()
+    }
+
     fn done(&mut self, choice: usize, summary: &Summary) -> Bytes {
         self.total.add(summary);
         self.open = self.open.saturating_sub(1);
         self.ended = self.open == 0;
         let mut out = Vec::new();
-        let reason = summary.reason.as_openai();
+        let calls_tools = self
+            .calls
+            .get(choice)
+            .is_some_and(|calls| calls.calls_tools());
+        let reason = finish_reason(summary, calls_tools);
         let last =
             format!(r#","choices":[{{"index":{choice},"delta":{{}},"finish_reason":"{reason}"}}]"#);
         self.push_chunk(&mut out, last.as_bytes());
@@ -164,6 +197,15 @@ impl ChatStreamEncoder {
     }
 }
 
+/// `tool_calls` where the client is to execute some, else why the run ended.
+fn finish_reason(summary: &Summary, calls_tools: bool) -> &'static str {
+    if calls_tools {
+        "tool_calls"
+    } else {
+        summary.reason.as_openai()
+    }
+}
+
 /// A number without a call to the formatter: nearly always one digit.
 fn push_number(out: &mut Vec<u8>, number: usize) {
     match u8::try_from(number) {
@@ -181,8 +223,16 @@ pub fn chat_response(head: &CompletionHead, choices: &[Choice], with_logprobs: b
         let mut shown = json!({
             "index": index,
             "message": {"role": "assistant", "content": choice.text},
-            "finish_reason": summary.map_or("stop", |summary| summary.reason.as_openai()),
+            "finish_reason": summary
+                .map_or("stop", |summary| finish_reason(summary, choice.calls_tools())),
         });
+        if !choice.tool_calls.is_empty() {
+            let calls: Vec<Value> = choice.tool_calls.iter().map(call_json).collect();
+            shown["message"]["tool_calls"] = calls.into();
+            if choice.text.is_empty() {
+                shown["message"]["content"] = Value::Null;
+            }
+        }
         if with_logprobs {
             shown["logprobs"] = logprobs_json(&choice.logprobs);
         }
@@ -205,6 +255,14 @@ pub fn chat_response(head: &CompletionHead, choices: &[Choice], with_logprobs: b
         response["timings"] = timings_json(summary);
     }
     response
+}
+
+fn call_json(call: &MadeCall) -> Value {
+    json!({
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    })
 }
 
 #[cfg(test)]

@@ -86,6 +86,83 @@ fn progress_is_a_chunk_without_text() {
     assert!(stream.contains(chunk), "{stream}");
 }
 
+fn call(deltas: &mut Vec<Delta>, index: usize, name: &str, arguments: &[&str]) {
+    let begun = ToolCallDelta::Begun {
+        index,
+        id: format!("call_{index}"),
+        name: name.into(),
+    };
+    deltas.push(Delta::ToolCall(begun));
+    deltas.extend(arguments.iter().map(|json| {
+        let json = (*json).into();
+        Delta::ToolCall(ToolCallDelta::Arguments { index, json })
+    }));
+}
+
+#[test]
+fn calls_of_tools_come_with_the_name_first_and_end_with_a_reason_of_their_own() {
+    let mut deltas = vec![text("I look.")];
+    call(&mut deltas, 0, "look", &["{\"at\":", "\"ü\"}"]);
+    deltas.push(Delta::ToolCall(ToolCallDelta::Ended { index: 0 }));
+    call(&mut deltas, 1, "go", &["{"]);
+    let ended = |mut deltas: Vec<Delta>, last| {
+        deltas.push(Delta::ToolCall(last));
+        deltas.push(done(FinishReason::EndOfTurn, 9));
+        frames(None, Surface::OpenAi, &deltas)
+    };
+    let whole = ended(deltas.clone(), ToolCallDelta::Ended { index: 1 });
+    insta::assert_snapshot!(whole, @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"I look."}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_0","type":"function","function":{"name":"look","arguments":""}}]}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"at\":"}}]}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\"ü\"}"}}]}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"call_1","type":"function","function":{"name":"go","arguments":""}}]}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{"}}]}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+
+    data: [DONE]
+    "#);
+    // One that broke off: nothing is to be executed.
+    let broken = ended(deltas, ToolCallDelta::Abandoned { index: 1 });
+    assert_eq!(broken, whole.replace("\"tool_calls\"}]}", "\"stop\"}]}"));
+}
+
+#[test]
+fn an_answer_in_one_piece_has_the_calls_that_are_whole() {
+    let mut choice = Choice {
+        summary: Some(summary(FinishReason::EndOfTurn, 5)),
+        ..Choice::default()
+    };
+    let mut deltas = Vec::new();
+    call(&mut deltas, 0, "look", &["{", "}"]);
+    deltas.push(Delta::ToolCall(ToolCallDelta::Ended { index: 0 }));
+    for delta in deltas {
+        if let Delta::ToolCall(delta) = delta {
+            choice.take_call(delta);
+        }
+    }
+    let shown = |choice: &Choice| {
+        let response = chat_response(&head(), std::slice::from_ref(choice), false);
+        response["choices"][0].clone()
+    };
+    let calls = json!([{"id": "call_0", "type": "function", "function": {"name": "look", "arguments": "{}"}}]);
+    let message = json!({"role": "assistant", "content": null, "tool_calls": calls});
+    let expected = json!({"index": 0, "message": message, "finish_reason": "tool_calls"});
+    assert_eq!(shown(&choice), expected);
+    choice.text = "So.".into();
+    choice.take_call(ToolCallDelta::Abandoned { index: 1 });
+    assert_eq!(shown(&choice)["message"]["content"], "So.");
+    assert_eq!(shown(&choice)["finish_reason"], "stop");
+}
+
 #[test]
 fn a_stream_under_v1_has_no_usage_unless_asked() {
     let deltas = [text("Hel"), text("lo."), done(FinishReason::EndOfTurn, 3)];

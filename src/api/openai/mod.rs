@@ -8,6 +8,7 @@ mod messages;
 pub mod models;
 mod sampling;
 mod structured;
+mod tools;
 mod unsupported;
 mod usage;
 
@@ -17,4 +18,5 @@ pub use head::{CompletionHead, completion_id};
 pub use logprobs::logprobs_json;
 pub use messages::parse_messages;
 pub use sampling::{MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_LOGIT_BIAS};
+pub use tools::{MAX_TOOL_NAME_BYTES, MAX_TOOLS, MAX_TOOLS_BYTES};
 pub use usage::{Total, timings_json, usage_json};

@@ -18,6 +18,16 @@ pub(super) struct Form {
     pub(super) constraint: Constraint,
 }
 
+impl Form {
+    /// True where the answer is JSON, and not a text that a grammar describes.
+    pub(super) fn is_of_json(&self) -> bool {
+        matches!(
+            self.constraint,
+            Constraint::JsonObject | Constraint::JsonSchema(_)
+        )
+    }
+}
+
 /// What the answer of `{"type": …}` is.
 #[derive(Debug, Clone, Copy)]
 enum Format {

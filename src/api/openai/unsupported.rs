@@ -27,8 +27,6 @@ use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number};
 /// Field, and the values that it may have as long as it is not supported.
 const NOT_YET: &[(&str, &[Neutral])] = &[
     // Tools
-    ("tools", &[Empty]),
-    ("tool_choice", &[Is("none"), Is("auto")]),
     ("functions", &[Empty]),
     ("function_call", &[Is("none"), Is("auto")]),
     ("enable_tools", &[Bool(false)]),
@@ -58,8 +56,6 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("include_stop_str_in_output", &[Bool(false)]),
     ("reasoning_format", &[Is("inline")]),
     // The prompt
-    ("continue_final_message", &[Bool(false)]),
-    ("add_generation_prompt", &[Bool(true)]),
     ("chat_template", &[Empty]),
     ("use_adapter", &[Bool(false)]),
     ("lora", &[Empty]),
@@ -142,9 +138,9 @@ mod tests {
     #[test]
     fn neutral_values_are_harmless() {
         let harmless = [
-            ("tools", json!([])),
-            ("tool_choice", json!("none")),
-            ("tool_choice", json!("auto")),
+            ("functions", json!([])),
+            ("function_call", json!("none")),
+            ("function_call", json!("auto")),
             ("enable_tools", json!(false)),
             ("n", json!(1)),
             ("use_adapter", json!(false)),
@@ -175,16 +171,11 @@ mod tests {
     #[test]
     fn other_values_are_refused_and_the_message_says_what_works() {
         let refused = [
-            ("tools", json!([{"type": "function"}])),
-            ("tool_choice", json!("required")),
-            (
-                "tool_choice",
-                json!({"type": "function", "function": {"name": "f"}}),
-            ),
+            ("functions", json!([{"name": "f"}])),
+            ("function_call", json!({"name": "f"})),
             ("enable_tools", json!(true)),
             ("use_adapter", json!(true)),
             ("use_adapter", json!("name")),
-            ("continue_final_message", json!(true)),
             ("guided_grammar", json!("root ::= \"x\"")),
             ("guided_json", json!({})),
             ("mirostat_mode", json!(2)),
@@ -203,10 +194,10 @@ mod tests {
                 error.message
             );
         }
-        let error = check("tool_choice", &json!("required")).expect_err("refused");
+        let error = check("function_call", &json!("f")).expect_err("refused");
         assert_eq!(
             error.message,
-            "`tool_choice` is known but not supported yet. Leave it out, or send \"none\", or send \"auto\"."
+            "`function_call` is known but not supported yet. Leave it out, or send \"none\", or send \"auto\"."
         );
     }
 }

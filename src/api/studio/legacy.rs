@@ -125,7 +125,8 @@ impl LegacyStreamEncoder {
     pub fn delta(&mut self, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
-            Delta::Progress(_) => Bytes::new(),
+            // This protocol offers no tools.
+            Delta::Progress(_) | Delta::ToolCall(_) => Bytes::new(),
             Delta::Text { text, .. } => {
                 let mut out = b"data: {\"content\":".to_vec();
                 sse::push_escaped(&mut out, text);

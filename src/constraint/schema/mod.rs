@@ -16,4 +16,4 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
-pub(super) use prepare::prepare;
+pub use prepare::prepare;

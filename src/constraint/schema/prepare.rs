@@ -21,7 +21,7 @@ const WHITESPACE: &str = r"[ \t]{1,4}|\r?\n[ \t]{0,64}";
 const ESCAPES: &str = "nrbtf\\\"";
 
 /// Checks a schema and writes it as llguidance enforces it completely.
-pub(in crate::constraint) fn prepare(schema: &Value) -> Result<Value, ConstraintError> {
+pub fn prepare(schema: &Value) -> Result<Value, ConstraintError> {
     let depth = depth(schema, 2 * MAX_DEPTH);
     limits::check(
         "the nesting of the JSON schema",

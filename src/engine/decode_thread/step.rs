@@ -184,7 +184,7 @@ impl DecodeThread {
         let bytes = if vocab.is_end_of_generation(token) {
             None
         } else {
-            vocab.append_bytes(token, false, &mut self.bytes)?;
+            vocab.append_bytes(token, run.shows(token), &mut self.bytes)?;
             Some(&self.bytes[..])
         };
         let now = Instant::now();
