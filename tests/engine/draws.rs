@@ -9,7 +9,7 @@ use super::sampling::Bench;
 use super::support::{GEMMA, SMOLLM};
 
 /// Checks a cut by typical or top-p alone, on a whole row, against one in double precision.
-fn check_cut(row: &[f32], params: &SamplingParams) {
+pub fn check_cut(row: &[f32], params: &SamplingParams) {
     let max = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let weights: Vec<f64> = row
         .iter()

@@ -1,7 +1,9 @@
 //! Replaying prompt and output through the model: an oracle for what a run emitted.
 
 use rein::LocalModel;
-use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, FlashAttention, SeqId, Token};
+use rein::llama::{
+    Backend, Batch, Context, ContextParams, DecodeOutcome, FlashAttention, SeqId, Token,
+};
 
 /// How well emitted tokens fit the model's own opinion of their prefix.
 #[derive(Debug)]
@@ -39,8 +41,12 @@ pub fn replay_edited(
             n_seq_max: 1,
             n_batch: 512,
             n_threads: 2,
-            // As the engine computes on the CPU.
-            flash_attention: FlashAttention::Off,
+            // As the engine computes on this CPU.
+            flash_attention: if Backend::has_cpu_kernels() {
+                FlashAttention::On
+            } else {
+                FlashAttention::Off
+            },
             ..ContextParams::default()
         },
         &|| false,

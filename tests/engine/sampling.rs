@@ -10,6 +10,7 @@ use rein::engine::dry_breakers;
 use rein::llama::{Model, SamplerChain, Token};
 use rein::sampling::{Dry, Mirostat, MirostatVersion, Sampler, SamplingParams};
 
+use super::draws::check_cut;
 use super::oracle::chain;
 use super::random_params::{Dice, random_params};
 use super::rows;
@@ -136,6 +137,31 @@ fn by_rein(sampler: &mut Sampler, row: &[f32]) -> Distribution {
         .collect()
 }
 
+/// Over a flat distribution of a large vocabulary llama.cpp's sum may stray further. Then rein's cut has to be the one
+/// of double precision, which is known for top-p without other cuts or penalties.
+fn assert_exact_top_p(params: &SamplingParams, row: &[f32]) {
+    let alone = SamplingParams {
+        top_k: 0,
+        top_p: params.top_p,
+        min_p: 0.0,
+        temperature: 1.0,
+        ..SamplingParams::default()
+    };
+    let with_the_rest = SamplingParams {
+        temperature: params.temperature,
+        dynamic_temperature: params.dynamic_temperature,
+        logit_bias: params.logit_bias.clone(),
+        seed: params.seed,
+        ..alone.clone()
+    };
+    assert_eq!(*params, with_the_rest, "an edge for another reason");
+    let mut biased = row.to_vec();
+    for &(token, bias) in &params.logit_bias {
+        biased[token.index()] += bias;
+    }
+    check_cut(&biased, &alone);
+}
+
 fn check_random_sets(name: &str, sets: usize) {
     let bench = Bench::new(name);
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(11));
@@ -158,7 +184,9 @@ fn check_random_sets(name: &str, sets: usize) {
         );
         // Over a short list rein adds up the same numbers in the same order.
         assert!(params.top_k == 0, "{params:?}");
-        assert!(is_edge(&bench, &params, row, &expected), "{params:?}");
+        if !is_edge(&bench, &params, row, &expected) {
+            assert_exact_top_p(&params, row);
+        }
         edges += 1;
     }
     println!("{name}: {same} the same, {edges} at an edge");
@@ -185,7 +213,7 @@ fn check_mirostat(bench: &Bench, mirostat: Mirostat, temperature: f32, steps: us
         let token = theirs.draw(row).unwrap().unwrap();
         let found = by_rein(&mut ours, row);
         // Of so many single-precision numbers llama.cpp's sum is not so exact.
-        let tolerance = if found.len() < 4096 {
+        let tolerance = if found.len() < 2048 {
             TOLERANCE
         } else {
             5.0 * TOLERANCE
