@@ -68,8 +68,8 @@ class Paint(pydantic.BaseModel):
     """Paints a thing."""
 
     thing: typing.Literal["door", "wall"]
-    layers: int
-    notes: list[typing.Literal["dry", "wet"]]
+    layers: typing.Literal[1, 2, 3]
+    is_wet: bool
 
 
 def test_a_strict_tool_of_pydantic_is_parsed(client, model):
