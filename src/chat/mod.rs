@@ -22,7 +22,10 @@
 //! another form; [`TemplateTraits`] says which, and `docs/templates.md` why.
 
 mod capabilities;
+mod feed;
 mod message;
+mod page;
+pub mod reasoning;
 mod template;
 pub mod tools;
 

@@ -10,17 +10,17 @@ mod call;
 mod coerce;
 mod declared;
 mod event;
-mod feed;
 mod format;
 mod grammar;
 mod json;
 mod openers;
 mod output;
-mod page;
 mod parser;
 #[cfg(test)]
 mod tests;
 mod text;
+
+use super::{feed, page};
 
 pub use declared::DeclaredTool;
 pub use event::{Ending, ToolEvent, ToolParserOptions};

@@ -1,6 +1,6 @@
 //! [`Feed`]: the unread text of an answer, and looking ahead in it without waiting longer than needed.
 
-use super::event::Ending;
+use super::tools::Ending;
 
 /// Whether the unread text begins with something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
