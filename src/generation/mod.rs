@@ -1,9 +1,12 @@
 //! The one pipeline from [`GenerateRequest`] to a stream of [`Delta`]s.
 
+mod answer_reader;
+mod answer_start;
 mod choices;
 mod delta;
 mod pipeline;
 mod request;
+mod thought_use;
 mod tool_grammar;
 mod tool_reader;
 mod tool_use;
@@ -13,5 +16,6 @@ pub use choices::{Choice, Choices, MadeCall};
 pub use delta::{Delta, ScoredToken, TokenLogprob};
 pub use pipeline::{GenerateError, Generation, start, start_choices, tokenize};
 pub use request::{ChatPrompt, GenerateRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, Prompt};
+pub use thought_use::ThoughtUse;
 pub use tool_grammar::ToolError;
 pub use tool_use::{CallTally, ToolCallDelta, ToolUse};

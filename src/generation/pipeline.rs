@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::answer_reader::AnswerReader;
+use super::answer_start::{AnswerStart, with_thoughts_apart};
 use super::tool_grammar::{self, ToolError};
 use super::tool_reader::ToolReader;
 use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
-use crate::chat::{Media, PromptPiece, RenderInput, TemplateError};
+use crate::chat::{Content, Media, PromptEnd, PromptPiece, RenderInput, TemplateError};
 use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
 use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
-use crate::models::LoadedModel;
+use crate::models::{LoadedModel, ThoughtMarkup};
 use crate::sampling::TokenLogprobs;
-use crate::stop::StopFlag;
+use crate::stop::{StopCause, StopFlag};
 
 /// Why a generation did not begin. Nothing was computed.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +53,7 @@ pub enum GenerateError {
 pub struct Generation {
     handle: RunHandle,
     n_prompt: usize,
-    /// Finds the calls in the text; `None` where there are no tools.
-    tools: Option<ToolReader>,
+    reader: AnswerReader,
     /// Pieces that came together.
     ready: VecDeque<Delta>,
     /// Keeps the weights until the last byte.
@@ -83,21 +84,22 @@ pub fn start_choices(
     flags: &[StopFlag],
     time_limit: Option<Duration>,
 ) -> Result<Vec<Generation>, GenerateError> {
-    let started = prepare(model, request).and_then(|(prompt, matcher)| {
+    let started = prepare(model, request).and_then(|prepared| {
         let deadline = time_limit.map(|limit| Instant::now() + limit);
         let run = |(choice, flag): (usize, &StopFlag)| {
-            let mut spec = run_spec(request, prompt.clone(), choice, deadline, flag);
-            spec.matcher = matcher.as_ref().map(Matcher::fork);
-            let markup = &model.tool_markup;
-            let tools = request.tools.as_ref();
-            if tools.is_some() {
-                spec.shown = markup.shown();
-            }
+            let mut spec = run_spec(request, prepared.prompt.clone(), choice, deadline, flag);
+            spec.matcher = prepared.matcher.as_ref().map(Matcher::fork);
+            let start = prepared.start.as_ref();
+            spec.thoughts = start.map(|start| start.budget(&request.thoughts));
+            spec.shown = shown(model, request, start.is_some());
             let handle = model.engine.submit(spec)?;
+            let formats = model.tool_markup.formats();
+            let tools = request.tools.as_ref();
+            let tools = tools.map(|tools| ToolReader::new(formats, tools));
             Ok(Generation {
                 handle,
-                n_prompt: prompt.len(),
-                tools: tools.map(|tools| ToolReader::new(markup.formats(), tools)),
+                n_prompt: prepared.prompt.len(),
+                reader: AnswerReader::new(start, &request.thoughts, tools),
                 ready: VecDeque::new(),
                 model: model.clone(),
             })
@@ -127,6 +129,7 @@ fn run_spec(
         max_tokens: request.max_tokens,
         stop: request.stop.clone(),
         shown: Vec::new(),
+        thoughts: None,
         min_tokens: request.min_tokens,
         deterministic: request.deterministic,
         report_progress: request.report_progress,
@@ -136,11 +139,28 @@ fn run_spec(
     }
 }
 
-/// The tokens of the prompt, and the constraint compiled for this model.
-fn prepare(
-    model: &LoadedModel,
-    request: &GenerateRequest,
-) -> Result<(Vec<Token>, Option<Matcher>), GenerateError> {
+/// The control tokens whose texts the readers of an answer need.
+fn shown(model: &LoadedModel, request: &GenerateRequest, thinks: bool) -> Vec<Token> {
+    let mut shown = Vec::new();
+    if request.tools.is_some() {
+        shown = model.tool_markup.shown();
+    }
+    if let Some(markup) = model.thought_markup.as_ref().filter(|_| thinks) {
+        shown.extend_from_slice(markup.shown());
+    }
+    shown
+}
+
+/// What the runs of a request share.
+struct Prepared {
+    prompt: Vec<Token>,
+    /// `None` where there are no thoughts to look for.
+    start: Option<AnswerStart>,
+    matcher: Option<Matcher>,
+}
+
+/// Reads the prompt, and compiles the constraint for this model.
+fn prepare(model: &LoadedModel, request: &GenerateRequest) -> Result<Prepared, GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {
@@ -148,34 +168,71 @@ fn prepare(
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    let prompt = tokenize(model, &request.prompt)?;
+    let (prompt, start) = match &request.prompt {
+        Prompt::Chat(chat) => {
+            let (mut prompt, mut start) = read_chat(model, chat)?;
+            let opening = start.as_mut().filter(|_| request.thoughts.opens);
+            if let Some(opening) = opening.and_then(AnswerStart::open_thought) {
+                let opening = vocab.tokenize(&opening, PART_OF_TEMPLATE)?;
+                prompt.extend(opening);
+            }
+            (prompt, start)
+        }
+        prompt => (tokenize(model, prompt)?, None),
+    };
     let calls = match &request.tools {
         Some(tools) => tool_grammar::constraint(tools, &model.tool_markup)?,
         None => None,
     };
     let constraint = calls.as_ref().or(request.constraint.as_ref());
     let matcher = constraint.map(|constraint| model.engine.compile(constraint));
-    Ok((prompt, matcher.transpose()?))
+    Ok(Prepared {
+        prompt,
+        start,
+        matcher: matcher.transpose()?,
+    })
 }
+
+/// How text is read that stands for a template's.
+const PART_OF_TEMPLATE: TokenizeOptions = TokenizeOptions {
+    add_special: false,
+    parse_special: true,
+};
 
 /// The tokens of a prompt, as a run of it would get them.
 pub fn tokenize(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<Token>, GenerateError> {
     match prompt {
         Prompt::Tokens(tokens) => Ok(tokens.clone()),
         Prompt::Text(text) => Ok(model.tokenize_text(text)?),
-        Prompt::Chat(chat) => tokenize_chat(model, chat),
+        Prompt::Chat(chat) => Ok(read_chat(model, chat)?.0),
     }
 }
 
-/// What the template wrote is read with its control tokens; what a client wrote stays text.
-fn tokenize_chat(model: &LoadedModel, chat: &ChatPrompt) -> Result<Vec<Token>, GenerateError> {
+/// The tokens of a conversation, and what they say of the answer's thoughts.
+fn read_chat(
+    model: &LoadedModel,
+    chat: &ChatPrompt,
+) -> Result<(Vec<Token>, Option<AnswerStart>), GenerateError> {
+    let format = model.thought_markup.as_ref().map(ThoughtMarkup::format);
+    let messages = with_thoughts_apart(&chat.messages, format, chat.end);
     let pieces = model.template.render(&RenderInput {
         tools: &chat.tools,
         documents: &chat.documents,
         kwargs: &chat.template_kwargs,
         end: chat.end,
-        ..RenderInput::new(&chat.messages)
+        ..RenderInput::new(&messages)
     })?;
+    let last = messages.last().filter(|_| chat.end == PromptEnd::OpenTurn);
+    let said = last.and_then(|last| last.content.as_ref().map(Content::text));
+    let start = format.map(|format| AnswerStart::of(format, &pieces, said.as_deref()));
+    Ok((tokenize_pieces(model, &pieces)?, start))
+}
+
+/// What the template wrote is read with its control tokens; what a client wrote stays text.
+fn tokenize_pieces(
+    model: &LoadedModel,
+    pieces: &[PromptPiece],
+) -> Result<Vec<Token>, GenerateError> {
     let vocab = model.engine.model().vocab();
     let mut tokens = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -230,7 +287,7 @@ impl Generation {
         self.ready.pop_front()
     }
 
-    /// Makes deltas of what the engine says: of text that may be part of a call, as many as are certain.
+    /// Makes deltas of what the engine says: of text that may be part of a tag or a call, as many as are certain.
     fn take(&mut self, event: RunEvent) {
         match event {
             RunEvent::Progress(progress) => self.ready.push_back(Delta::Progress(progress)),
@@ -244,38 +301,17 @@ impl Generation {
                 let logprobs = scored
                     .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
                     .collect();
-                self.take_text(text, tokens, logprobs);
+                self.ready.extend(self.reader.read(text, tokens, logprobs));
+                if self.reader.is_over() {
+                    // What the model would add to it nobody sees.
+                    self.handle.flag().set(StopCause::Satisfied);
+                }
             }
             RunEvent::Done(summary) => {
-                if let Some(tools) = &mut self.tools {
-                    self.ready.extend(tools.finish(summary.reason));
-                }
+                self.ready.extend(self.reader.finish(summary.reason));
                 self.ready.push_back(Delta::Done(summary));
             }
             RunEvent::Failed { message } => self.ready.push_back(Delta::Failed { message }),
-        }
-    }
-
-    /// Beside tools the tokens go with the first text that came with them; those of calls go nowhere.
-    fn take_text(&mut self, text: String, tokens: Vec<Token>, logprobs: Vec<TokenLogprob>) {
-        let Some(reader) = &mut self.tools else {
-            self.ready.push_back(Delta::Text {
-                text,
-                tokens,
-                logprobs,
-            });
-            return;
-        };
-        let mut scored = Some((tokens, logprobs));
-        for mut delta in reader.read(&text) {
-            if let Delta::Text {
-                tokens, logprobs, ..
-            } = &mut delta
-                && let Some(scored) = scored.take()
-            {
-                (*tokens, *logprobs) = scored;
-            }
-            self.ready.push_back(delta);
         }
     }
 }

@@ -21,7 +21,7 @@ fn read(model: &LocalModel, request: GenerateRequest) -> (Vec<TokenLogprob>, Str
     let (mut all, mut whole) = (Vec::new(), String::new());
     for delta in model.generate(request).unwrap() {
         match delta {
-            Delta::Progress(_) | Delta::ToolCall(_) => {}
+            Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => {}
             Delta::Text {
                 text,
                 tokens,

@@ -18,16 +18,19 @@ pub struct CompletionHead {
     pub created: u64,
     /// The model that answers.
     pub model: String,
+    /// The same as long as the same model is computed by the same code (`system_fingerprint`).
+    pub fingerprint: String,
 }
 
 impl CompletionHead {
     /// A head with a new id. `created` is in Unix seconds.
     #[must_use]
-    pub fn new(model: impl Into<String>, created: u64) -> Self {
+    pub fn new(model: impl Into<String>, fingerprint: impl Into<String>, created: u64) -> Self {
         Self {
             id: completion_id(),
             created,
             model: model.into(),
+            fingerprint: fingerprint.into(),
         }
     }
 }

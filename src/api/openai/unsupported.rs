@@ -54,7 +54,6 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("timings_per_token", &[Bool(false)]),
     ("skip_special_tokens", &[Bool(true)]),
     ("include_stop_str_in_output", &[Bool(false)]),
-    ("reasoning_format", &[Is("inline")]),
     // The prompt
     ("chat_template", &[Empty]),
     ("use_adapter", &[Bool(false)]),
@@ -62,8 +61,6 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     // When to end
     ("stop_token_ids", &[Empty]),
     ("bad_words", &[Empty]),
-    ("thinking_budget_tokens", &[AtMost(-1.0)]),
-    ("reasoning_budget", &[AtMost(-1.0)]),
     // Samplers that are not there, and the order of those that are
     ("samplers", &[Empty]),
     ("mirostat_mode", &[Number(0.0)]),
@@ -149,7 +146,6 @@ mod tests {
             ("top_a", json!(0)),
             ("samplers", json!([])),
             ("modalities", json!(["text"])),
-            ("reasoning_format", json!("inline")),
             ("something_new", json!({"a": [1]})),
         ];
         for (field, value) in harmless {
@@ -183,7 +179,6 @@ mod tests {
             ("top_a", json!(0.2)),
             ("samplers", json!(["top_k"])),
             ("image_base64", json!("AAAA")),
-            ("reasoning_format", json!("none")),
         ];
         for (field, value) in refused {
             let error = check(field, &value).expect_err(&format!("{field} = {value}"));

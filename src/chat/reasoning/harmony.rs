@@ -78,6 +78,20 @@ impl Messages {
         matches!(self.state, State::Body(Kind::Reasoning))
     }
 
+    /// True until a message for the user begins.
+    pub(super) fn awaits_answer(&self) -> bool {
+        !matches!(self.state, State::Body(Kind::Content))
+    }
+
+    /// What begins a message for the user, where none is being written.
+    pub(super) fn answer_opening(&self) -> Option<&'static str> {
+        match self.state {
+            State::Lead => Some("<|channel|>final<|message|>"),
+            State::Between => Some("<|start|>assistant<|channel|>final<|message|>"),
+            State::Header(_) | State::Body(_) | State::Call { .. } => None,
+        }
+    }
+
     /// Reads one token or character. False: more text is needed.
     pub(super) fn step(&mut self, feed: &mut Feed, sink: &mut Sink) -> bool {
         let Some(c) = feed.peek() else {
