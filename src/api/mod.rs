@@ -13,5 +13,6 @@ pub mod openai;
 pub mod slots;
 pub mod sse;
 pub mod studio;
+pub mod tokens;
 
 pub use errors::{ApiError, Surface};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::answer_reader::AnswerReader;
-use super::answer_start::{AnswerStart, with_thoughts_apart};
+use super::prompt::{self, ReadPrompt};
 use super::tool_grammar::{self, ToolError};
 use super::tool_reader::ToolReader;
-use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
-use crate::chat::{Content, Media, PromptEnd, PromptPiece, RenderInput, TemplateError};
+use super::{Delta, GenerateRequest, ScoredToken, TokenLogprob};
+use crate::chat::{Media, TemplateError};
 use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
-use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
-use crate::models::{LoadedModel, ThoughtMarkup};
+use crate::llama::{LlamaError, Token, Vocab};
+use crate::models::LoadedModel;
 use crate::sampling::TokenLogprobs;
 use crate::stop::{StopCause, StopFlag};
 
@@ -46,6 +46,11 @@ pub enum GenerateError {
         /// The last valid id.
         last: usize,
     },
+    /// A middle is to be written, and the model has no tokens for that.
+    #[error(
+        "the model has no tokens for writing what comes between a prompt and a suffix; leave `suffix` out, or load a model with fill-in-the-middle tokens (many code models have them)"
+    )]
+    NoInfill,
 }
 
 /// A generation that is under way. Dropping it stops it.
@@ -84,27 +89,56 @@ pub fn start_choices(
     flags: &[StopFlag],
     time_limit: Option<Duration>,
 ) -> Result<Vec<Generation>, GenerateError> {
-    let started = prepare(model, request).and_then(|prepared| {
-        let deadline = time_limit.map(|limit| Instant::now() + limit);
-        let run = |(choice, flag): (usize, &StopFlag)| {
-            let mut spec = run_spec(request, prepared.prompt.clone(), choice, deadline, flag);
-            spec.matcher = prepared.matcher.as_ref().map(Matcher::fork);
-            let start = prepared.start.as_ref();
-            spec.thoughts = start.map(|start| start.budget(&request.thoughts));
-            spec.shown = shown(model, request, start.is_some());
+    let prompt = prompt::read(model, request).map(|prompt| vec![prompt]);
+    start_read(model, request, prompt, flags, time_limit)
+}
+
+/// As [`start_choices`], for prompts that are tokens already, in place of the request's own. The flags are those of the
+/// first prompt's answers, then those of the second's, and so on; every prompt has as many.
+pub fn start_prompts(
+    model: &Arc<LoadedModel>,
+    request: &GenerateRequest,
+    prompts: Vec<Vec<Token>>,
+    flags: &[StopFlag],
+    time_limit: Option<Duration>,
+) -> Result<Vec<Generation>, GenerateError> {
+    let prompts = prompts.into_iter().map(ReadPrompt::from).collect();
+    start_read(model, request, Ok(prompts), flags, time_limit)
+}
+
+fn start_read(
+    model: &Arc<LoadedModel>,
+    request: &GenerateRequest,
+    prompts: Result<Vec<ReadPrompt>, GenerateError>,
+    flags: &[StopFlag],
+    time_limit: Option<Duration>,
+) -> Result<Vec<Generation>, GenerateError> {
+    let deadline = time_limit.map(|limit| Instant::now() + limit);
+    let started = prompts.and_then(|prompts| {
+        let matcher = prepare(model, request)?;
+        let choices = flags.len().div_ceil(prompts.len().max(1)).max(1);
+        let run = |(prompt, choice, flag): (&ReadPrompt, usize, &StopFlag)| {
+            let mut spec = run_spec(model, request, prompt, choice, flag);
+            spec.deadline = deadline;
+            spec.matcher = matcher.as_ref().map(Matcher::fork);
             let handle = model.engine.submit(spec)?;
             let formats = model.tool_markup.formats();
             let tools = request.tools.as_ref();
             let tools = tools.map(|tools| ToolReader::new(formats, tools));
             Ok(Generation {
                 handle,
-                n_prompt: prepared.prompt.len(),
-                reader: AnswerReader::new(start, &request.thoughts, tools),
+                n_prompt: prompt.tokens.len(),
+                reader: AnswerReader::new(prompt.start.as_ref(), &request.thoughts, tools),
                 ready: VecDeque::new(),
                 model: model.clone(),
             })
         };
-        flags.iter().enumerate().map(run).collect()
+        let numbered = prompts.iter().zip(flags.chunks(choices));
+        let numbered = numbered.flat_map(|(prompt, flags)| {
+            let flags = flags.iter().enumerate();
+            flags.map(move |(choice, flag)| (prompt, choice, flag))
+        });
+        numbered.map(run).collect()
     });
     if started.is_err() {
         // Those that were submitted are stopped by being dropped; the others never begin.
@@ -114,27 +148,28 @@ pub fn start_choices(
 }
 
 fn run_spec(
+    model: &LoadedModel,
     request: &GenerateRequest,
-    prompt: Vec<Token>,
+    prompt: &ReadPrompt,
     choice: usize,
-    deadline: Option<Instant>,
     flag: &StopFlag,
 ) -> RunSpec {
+    let start = prompt.start.as_ref();
     let mut sampling = request.sampling.clone();
     sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(choice as u64));
     RunSpec {
-        prompt,
+        prompt: prompt.tokens.clone(),
         sampling,
         matcher: None,
         max_tokens: request.max_tokens,
         stop: request.stop.clone(),
-        shown: Vec::new(),
-        thoughts: None,
+        shown: shown(model, request, start.is_some()),
+        thoughts: start.map(|start| start.budget(&request.thoughts)),
         min_tokens: request.min_tokens,
         deterministic: request.deterministic,
         report_progress: request.report_progress,
         namespace: request.namespace,
-        deadline,
+        deadline: None,
         flag: flag.clone(),
     }
 }
@@ -151,16 +186,11 @@ fn shown(model: &LoadedModel, request: &GenerateRequest, thinks: bool) -> Vec<To
     shown
 }
 
-/// What the runs of a request share.
-struct Prepared {
-    prompt: Vec<Token>,
-    /// `None` where there are no thoughts to look for.
-    start: Option<AnswerStart>,
-    matcher: Option<Matcher>,
-}
-
-/// Reads the prompt, and compiles the constraint for this model.
-fn prepare(model: &LoadedModel, request: &GenerateRequest) -> Result<Prepared, GenerateError> {
+/// Checks what only the model can, and compiles the constraint for it.
+fn prepare(
+    model: &LoadedModel,
+    request: &GenerateRequest,
+) -> Result<Option<Matcher>, GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {
@@ -168,86 +198,13 @@ fn prepare(model: &LoadedModel, request: &GenerateRequest) -> Result<Prepared, G
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    let (prompt, start) = match &request.prompt {
-        Prompt::Chat(chat) => {
-            let (mut prompt, mut start) = read_chat(model, chat)?;
-            let opening = start.as_mut().filter(|_| request.thoughts.opens);
-            if let Some(opening) = opening.and_then(AnswerStart::open_thought) {
-                let opening = vocab.tokenize(&opening, PART_OF_TEMPLATE)?;
-                prompt.extend(opening);
-            }
-            (prompt, start)
-        }
-        prompt => (tokenize(model, prompt)?, None),
-    };
     let calls = match &request.tools {
         Some(tools) => tool_grammar::constraint(tools, &model.tool_markup)?,
         None => None,
     };
     let constraint = calls.as_ref().or(request.constraint.as_ref());
     let matcher = constraint.map(|constraint| model.engine.compile(constraint));
-    Ok(Prepared {
-        prompt,
-        start,
-        matcher: matcher.transpose()?,
-    })
-}
-
-/// How text is read that stands for a template's.
-const PART_OF_TEMPLATE: TokenizeOptions = TokenizeOptions {
-    add_special: false,
-    parse_special: true,
-};
-
-/// The tokens of a prompt, as a run of it would get them.
-pub fn tokenize(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<Token>, GenerateError> {
-    match prompt {
-        Prompt::Tokens(tokens) => Ok(tokens.clone()),
-        Prompt::Text(text) => Ok(model.tokenize_text(text)?),
-        Prompt::Chat(chat) => Ok(read_chat(model, chat)?.0),
-    }
-}
-
-/// The tokens of a conversation, and what they say of the answer's thoughts.
-fn read_chat(
-    model: &LoadedModel,
-    chat: &ChatPrompt,
-) -> Result<(Vec<Token>, Option<AnswerStart>), GenerateError> {
-    let format = model.thought_markup.as_ref().map(ThoughtMarkup::format);
-    let messages = with_thoughts_apart(&chat.messages, format, chat.end);
-    let pieces = model.template.render(&RenderInput {
-        tools: &chat.tools,
-        documents: &chat.documents,
-        kwargs: &chat.template_kwargs,
-        end: chat.end,
-        ..RenderInput::new(&messages)
-    })?;
-    let last = messages.last().filter(|_| chat.end == PromptEnd::OpenTurn);
-    let said = last.and_then(|last| last.content.as_ref().map(Content::text));
-    let start = format.map(|format| AnswerStart::of(format, &pieces, said.as_deref()));
-    Ok((tokenize_pieces(model, &pieces)?, start))
-}
-
-/// What the template wrote is read with its control tokens; what a client wrote stays text.
-fn tokenize_pieces(
-    model: &LoadedModel,
-    pieces: &[PromptPiece],
-) -> Result<Vec<Token>, GenerateError> {
-    let vocab = model.engine.model().vocab();
-    let mut tokens = Vec::new();
-    for (index, piece) in pieces.iter().enumerate() {
-        let (text, parse_special) = match piece {
-            PromptPiece::Template(text) => (text, true),
-            PromptPiece::Literal(text) => (text, false),
-            PromptPiece::Media(media) => return Err(GenerateError::Media(*media)),
-        };
-        let options = TokenizeOptions {
-            add_special: index == 0 && model.adds_bos_to(text),
-            parse_special,
-        };
-        tokens.extend(vocab.tokenize(text, options)?);
-    }
-    Ok(tokens)
+    Ok(matcher.transpose()?)
 }
 
 impl Generation {

@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 
 use super::AppState;
 use super::answer::{Answer, Encoder, stream_reply, whole};
+use super::begin::begin_runs;
 use super::body::JsonBody;
-use super::fan_out::fan_out;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
 use crate::api::errors::INVALID_CONSTRAINT;
 use crate::api::openai::{ChatRequest, ChatStreamEncoder, CompletionHead, chat_response};
-use crate::generation::{self, Choices, Delta, GenerateRequest, Prompt, ThoughtUse, ToolUse};
+use crate::generation::{self, Delta, GenerateRequest, Prompt, ThoughtUse, ToolUse};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
@@ -63,30 +63,18 @@ pub(super) async fn begin(
     request: GenerateRequest,
     choices: usize,
 ) -> Result<Answer, ApiError> {
-    let flag = StopFlag::new();
-    // From here on a stop finds the run, and dropping the guard (a closed connection) stops it.
-    let guard = state.stops.register(ids, flag.clone(), Instant::now());
-    let flags = fan_out(&flag, choices);
-    let model = model.clone();
-    let limit = state.config.max_generation;
-    let started = tokio::task::spawn_blocking(move || {
-        generation::start_choices(&model, &request, &flags, limit)
-    });
-    let runs = started
-        .await
-        .map_err(|_| {
-            ApiError::internal("The request could not be prepared; this is a fault of the server.")
-        })?
-        .map_err(|error| generate_error(&error))?;
-    Ok(Answer {
-        choices: Choices::new(runs),
-        _guard: guard,
-    })
+    let (model, limit) = (model.clone(), state.config.max_generation);
+    let start = move |flags: &[StopFlag]| {
+        let started = generation::start_choices(&model, &request, flags, limit);
+        Ok((started.map_err(|error| generate_error(&error))?, ()))
+    };
+    let (answer, ()) = begin_runs(state, ids, choices, start).await?;
+    Ok(answer)
 }
 
 /// Tells the template about thinking, in the words that it knows. An answer with a form is one without thoughts, unless
 /// they are asked for; then it begins with one, and the form behind it.
-fn with_thinking(
+pub(super) fn with_thinking(
     model: &LoadedModel,
     request: ChatRequest,
     inline_by_default: bool,

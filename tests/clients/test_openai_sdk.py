@@ -155,7 +155,7 @@ def test_a_bad_request_is_a_bad_request_error(client, model, settings, code):
 
 def test_a_path_that_is_not_there_is_a_not_found_error(client, model):
     with pytest.raises(openai.NotFoundError):
-        client.embeddings.create(model=model, input="x", encoding_format="float")
+        client.moderations.create(model=model, input="x")
 
 
 def test_closing_a_stream_frees_its_slot(client, model, url):

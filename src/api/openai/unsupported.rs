@@ -10,7 +10,7 @@ use crate::api::fields::Fields;
 
 /// A value that changes nothing. `null` always is one.
 #[derive(Debug, Clone, Copy)]
-enum Neutral {
+pub(super) enum Neutral {
     Is(&'static str),
     Bool(bool),
     Number(f64),
@@ -104,7 +104,15 @@ impl Neutral {
 
 /// 400 `unsupported_parameter` for the first field that asks for what is not there yet.
 pub(super) fn refuse(request: &Fields<'_>) -> Result<(), ApiError> {
-    for (name, neutral) in NOT_YET {
+    refuse_of(request, NOT_YET)
+}
+
+/// As [`refuse`], for a route with a list of its own: fields, and the values that each may have.
+pub(super) fn refuse_of(
+    request: &Fields<'_>,
+    not_yet: &[(&str, &[Neutral])],
+) -> Result<(), ApiError> {
+    for (name, neutral) in not_yet {
         let Some(value) = request.get(name) else {
             continue;
         };
