@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::server::{CHAT, Events, TestServer, chat, until, with};
+use crate::common::server::{CHAT, Events, Setup, TestServer, chat, until, with};
 use crate::tiny_models::{self, EMBEDDER, INFILL};
 use crate::witness::beside_a_stream;
 
@@ -109,16 +109,21 @@ async fn a_text_is_continued_at_once_and_as_a_stream() {
 }
 
 #[tokio::test]
-async fn an_answer_has_sixteen_tokens_unless_it_is_told_otherwise() {
-    let server = TestServer::start();
-    let endless = json!({"prompt": "Once", "temperature": 0, "logit_bias": server.never_ends()});
+async fn an_answer_goes_on_to_the_end_of_the_context_unless_it_is_told_otherwise() {
+    let mut setup = Setup::default();
+    setup.config.load.context = 256;
+    let server = TestServer::with(setup);
+    let endless =
+        json!({"prompt": vec![100; 256 - 12], "temperature": 0, "logit_bias": server.never_ends()});
     for (fields, count) in [
-        (json!({}), 16),
+        (json!({}), 12),
+        (json!({"n_predict": -1}), 12),
         (json!({"n_predict": 5}), 5),
         (json!({"max_tokens": 3, "n_predict": 5}), 3),
     ] {
         let answer = whole(&server, &with(endless.clone(), fields)).await;
         assert_eq!(answer["usage"]["completion_tokens"], count);
+        assert_eq!(answer["choices"][0]["finish_reason"], "length");
     }
 }
 

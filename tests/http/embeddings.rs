@@ -190,7 +190,7 @@ async fn until_idle(server: &TestServer) {
 #[tokio::test]
 async fn the_stop_button_ends_a_request() {
     let server = TestServer::start();
-    beside_a_stream(&server, async {
+    Box::pin(beside_a_stream(&server, async {
         for id in ["cancel_id", "session_id"] {
             let body = many(&json!({id: "embed"}));
             let (reply, cancelled) = tokio::join!(server.post(ROUTE, &body), async {
@@ -212,7 +212,7 @@ async fn the_stop_button_ends_a_request() {
             .post(ROUTE, &many(&json!({"cancel_id": "early"})))
             .await;
         assert_eq!((reply.status, reply.code()), (499, json!("cancelled")));
-    })
+    }))
     .await;
     until_idle(&server).await;
     answered(&server, &json!({"input": "x"})).await;

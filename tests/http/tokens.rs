@@ -83,6 +83,65 @@ async fn a_template_is_applied_and_nothing_is_generated() {
     );
 }
 
+/// Writes all that a chat may bring with it.
+const TEMPLATE: &str = "{% for tool in tools or [] %}[tool {{ tool.function.name }}]{% endfor %}\
+    {% for document in documents or [] %}[document {{ document.text }}]{% endfor %}\
+    {% if enable_thinking %}[think]{% endif %}{% if mood %}[mood {{ mood }}]{% endif %}\
+    {% for message in messages %}<|im_start|>{{ message.role }} {{ message.content }}<|im_end|>{% endfor %}\
+    {% if add_generation_prompt %}<|im_start|>assistant {% endif %}";
+
+#[tokio::test]
+async fn a_template_is_told_all_that_a_chat_would_tell_it() {
+    let mut setup = Setup::default();
+    setup.config.load.chat_template = Some(TEMPLATE.to_owned());
+    let server = TestServer::with(setup);
+    let tool = |name: &str| json!({"type": "function", "function": {"name": name}});
+    let tools = json!([tool("get_time"), tool("get_weather")]);
+    let unfinished = json!([
+        {"role": "user", "content": "Hi!"}, {"role": "assistant", "content": "Good mor"},
+    ]);
+    let user = "<|im_start|>user Hi!<|im_end|>";
+    let turn = "<|im_start|>assistant ";
+    for (fields, wanted) in [
+        (json!({}), format!("{user}{turn}")),
+        (
+            json!({"tools": tools}),
+            format!("[tool get_time][tool get_weather]{user}{turn}"),
+        ),
+        (
+            json!({"tools": tools, "tool_choice": "none"}),
+            format!("{user}{turn}"),
+        ),
+        (
+            json!({"documents": [{"text": "A."}, {"text": "B."}]}),
+            format!("[document A.][document B.]{user}{turn}"),
+        ),
+        (
+            json!({"enable_thinking": true}),
+            format!("[think]{user}{turn}"),
+        ),
+        (
+            json!({"chat_template_kwargs": {"mood": "glad"}}),
+            format!("[mood glad]{user}{turn}"),
+        ),
+        (json!({"add_generation_prompt": false}), user.to_owned()),
+        (
+            json!({"messages": unfinished, "continue_final_message": true}),
+            format!("{user}{turn}Good mor"),
+        ),
+    ] {
+        let body = with(chat("Hi!", 1), fields);
+        let answer = server.post("/apply-template", &body).await.json();
+        assert_eq!(answer, json!({"prompt": wanted}), "{body}");
+        let chatted = server.post(CHAT, &body).await.json();
+        let count = |answer: &Value| answer["usage"]["prompt_tokens"].clone();
+        let continued = json!({"prompt": wanted, "max_tokens": 1});
+        let continued = server.post("/v1/completions", &continued).await.json();
+        assert_eq!(count(&continued), count(&chatted), "{body}");
+        assert!(count(&chatted).is_u64(), "{chatted}");
+    }
+}
+
 #[tokio::test]
 async fn wrong_requests_are_refused() {
     let server = TestServer::start();

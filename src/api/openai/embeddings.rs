@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::MAX_ID_BYTES;
 use super::inputs::inputs;
-use super::unsupported::Neutral::{self, Bool, Empty};
+use super::unsupported::Neutral::{self, Bool, Empty, Is, Number};
 use super::unsupported::refuse_of;
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
@@ -22,11 +22,24 @@ pub const MAX_INPUTS: usize = 2048;
 const NOT_YET: &[(&str, &[Neutral])] = &[
     ("messages", &[Empty]),
     ("content", &[Empty]),
+    // Others' names for the form of the answer
+    ("embedding_type", &[Is("float")]),
     ("embedding_types", &[Empty]),
+    ("output_dtype", &[Is("float")]),
+    ("output_dimension", &[]),
+    ("normalize", &[Bool(true)]),
+    ("normalized", &[Bool(true)]),
+    // A text is embedded as it stands: nothing is put before it.
+    ("input_type", &[Empty]),
+    ("prompt_name", &[Empty]),
+    ("task", &[Empty]),
+    ("late_chunking", &[Bool(false)]),
     ("add_special_tokens", &[Bool(true)]),
     // Nothing is cut: an input that is too long is an error.
     ("truncate", &[Bool(false)]),
+    ("truncation", &[Bool(false)]),
     ("truncate_prompt_tokens", &[]),
+    ("priority", &[Number(0.0)]),
 ];
 
 /// How an embedding is written.

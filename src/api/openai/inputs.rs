@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     /// Texts as they are, tokens as a list.
-    fn read(value: Value) -> Result<Vec<String>, ApiError> {
+    fn read(value: &Value) -> Result<Vec<String>, ApiError> {
         let body = json!({"input": value});
         let request = Fields::root(&body).expect("an object");
         let tokens =
@@ -104,7 +104,7 @@ mod tests {
                 vec!["a", "[0, 2147483647]"],
             ),
         ] {
-            let read = read(value.clone()).expect("inputs");
+            let read = read(&value).expect("inputs");
             assert_eq!(read, wanted, "{value}");
         }
     }
@@ -125,7 +125,7 @@ mod tests {
             (json!([[1], [4_294_967_296_u64]]), "input[1][0]"),
             (json!(["a", {"text": "b"}]), "input[1]"),
         ] {
-            let error = read(value.clone()).expect_err(param);
+            let error = read(&value).expect_err(param);
             assert_eq!(
                 (error.status, error.param.as_deref()),
                 (400, Some(param)),

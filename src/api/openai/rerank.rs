@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::MAX_ID_BYTES;
 use super::embeddings::PooledUsage;
 use super::inputs::check_count;
-use super::unsupported::Neutral::{self, Bool, Empty};
+use super::unsupported::Neutral::{self, Bool, Empty, Number};
 use super::unsupported::refuse_of;
 use crate::api::errors::ApiError;
 use crate::api::fields::{Fields, wrong_type};
@@ -23,11 +23,14 @@ const NOT_YET: &[(&str, &[Neutral])] = &[
     ("return_text", &[Bool(false)]),
     ("raw_scores", &[Bool(false)]),
     ("rank_fields", &[Empty]),
+    ("top_k", &[]),
     // Nothing is cut: a document that is too long is an error.
     ("max_chunks_per_doc", &[]),
     ("max_tokens_per_doc", &[]),
     ("truncate", &[Bool(false)]),
+    ("truncation", &[Bool(false)]),
     ("truncate_prompt_tokens", &[]),
+    ("priority", &[Number(0.0)]),
 ];
 
 /// A validated request.

@@ -107,7 +107,7 @@ pub(super) fn refuse(request: &Fields<'_>) -> Result<(), ApiError> {
     refuse_of(request, NOT_YET)
 }
 
-/// As [`refuse`], for a route with a list of its own: fields, and the values that each may have.
+/// As [`refuse`], for an object with a list of its own: fields, and the values that each may have.
 pub(super) fn refuse_of(
     request: &Fields<'_>,
     not_yet: &[(&str, &[Neutral])],
@@ -119,13 +119,14 @@ pub(super) fn refuse_of(
         if neutral.iter().any(|neutral| neutral.allows(value)) {
             continue;
         }
-        let mut message = format!("`{name}` is known but not supported yet. Leave it out");
+        let path = request.path(name);
+        let mut message = format!("`{path}` is known but not supported yet. Leave it out");
         for neutral in *neutral {
             message.push_str(", or send ");
             message.push_str(&neutral.shown());
         }
         message.push('.');
-        return Err(ApiError::unsupported_parameter(*name, message));
+        return Err(ApiError::unsupported_parameter(path, message));
     }
     Ok(())
 }

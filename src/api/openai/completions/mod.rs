@@ -8,5 +8,5 @@ mod totals;
 mod unsupported;
 
 pub use echo::Echo;
-pub use request::{CompletionRequest, DEFAULT_MAX_TOKENS, MAX_RUNS};
+pub use request::{CompletionRequest, MAX_RUNS};
 pub use stream::{CompletionStreamEncoder, completion_response};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::unsupported::NOT_YET;
+use super::unsupported::{NOT_YET, STREAM_OPTIONS_NOT_YET};
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
 use crate::api::openai::MAX_ID_BYTES;
@@ -16,9 +16,6 @@ use crate::stop::RunIds;
 /// The most answers to one request, those to all its prompts together. Each is a run of its own, which may have to wait
 /// for a sequence.
 pub const MAX_RUNS: usize = 64;
-
-/// The length of an answer in tokens where the request says nothing, as `OpenAI` has it.
-pub const DEFAULT_MAX_TOKENS: u32 = 16;
 
 /// A validated request.
 #[derive(Debug, Clone)]
@@ -61,14 +58,10 @@ impl CompletionRequest {
         let echo = request.boolean("echo")?.unwrap_or(false);
         check_echo(echo, suffix.is_some(), logprobs.is_some())?;
         let form = structured::form(&request)?;
-        let include_usage = match request.fields("stream_options")? {
-            Some(options) => options.boolean("include_usage")?,
-            None => None,
-        };
         request.string("model")?;
         Ok(Self {
             stream: request.boolean("stream")?.unwrap_or(false),
-            include_usage,
+            include_usage: include_usage(&request)?,
             prompts,
             choices,
             suffix: suffix.map(str::to_owned),
@@ -91,6 +84,15 @@ impl CompletionRequest {
             },
         })
     }
+}
+
+/// The one of `stream_options` that is supported.
+fn include_usage(request: &Fields<'_>) -> Result<Option<bool>, ApiError> {
+    let Some(options) = request.fields("stream_options")? else {
+        return Ok(None);
+    };
+    refuse_of(&options, STREAM_OPTIONS_NOT_YET)?;
+    options.boolean("include_usage")
 }
 
 /// `n`. `best_of` may only repeat it: to choose the best of more answers is not supported.
@@ -123,7 +125,7 @@ fn check_echo(echo: bool, suffix: bool, logprobs: bool) -> Result<(), ApiError> 
     Err(ApiError::unsupported_parameter("echo", message))
 }
 
-/// `max_tokens` under all its names. llama-server's `n_predict` may be -1, for what is left of the context.
+/// `max_tokens` under all its names; what is left of the context where none is sent, or llama-server's `n_predict` is -1.
 fn max_tokens(request: &Fields<'_>) -> Result<Option<u32>, ApiError> {
     let n_predict = request.integer("n_predict", -1..=i128::MAX)?;
     if n_predict == Some(0) {
@@ -133,9 +135,8 @@ fn max_tokens(request: &Fields<'_>) -> Result<Option<u32>, ApiError> {
     let asked = sampling::max_tokens(request)?;
     Ok(match (asked, n_predict) {
         (Some(tokens), _) => Some(tokens),
-        (None, Some(-1)) => None,
+        (None, None | Some(-1)) => None,
         (None, Some(tokens)) => Some(u32::try_from(tokens).unwrap_or(u32::MAX)),
-        (None, None) => Some(DEFAULT_MAX_TOKENS),
     })
 }
 

@@ -39,7 +39,7 @@ fn a_bare_request_has_the_defaults_of_the_route() {
     );
     assert_eq!((request.suffix, request.include_usage), (None, None));
     assert_eq!(request.ids, RunIds::default());
-    assert_eq!(request.generate.max_tokens, Some(16));
+    assert_eq!(request.generate.max_tokens, None);
     assert_eq!(request.generate.sampling, SamplingParams::default());
     assert!(request.generate.stop.is_empty() && request.generate.constraint.is_none());
 }
@@ -77,9 +77,9 @@ fn all_answers_together_are_bounded() {
 }
 
 #[test]
-fn the_length_has_three_names_and_a_default() {
+fn the_length_has_three_names() {
     for (fields, wanted) in [
-        (json!({}), Some(16)),
+        (json!({}), None),
         (json!({"max_tokens": 5}), Some(5)),
         (
             json!({"max_tokens": 5, "max_completion_tokens": 6}),
@@ -209,7 +209,20 @@ fn every_field_that_is_not_supported_may_be_null_and_is_refused_with_an_odd_valu
     ] {
         good(field, &value);
     }
+    for (field, _) in STREAM_OPTIONS_NOT_YET {
+        good("stream_options", &json!({*field: null}));
+        good("stream_options", &json!({*field: false}));
+        let path = format!("stream_options.{field}");
+        let body = with("stream_options", &json!({*field: true}));
+        refused(&body, "unsupported_parameter", &path);
+    }
     for (field, value) in [
+        (
+            "tools",
+            json!([{"type": "function", "function": {"name": "f"}}]),
+        ),
+        ("tool_choice", json!("required")),
+        ("top_logprobs", json!(2)),
         ("cache_prompt", json!(false)),
         ("n_probs", json!(3)),
         ("guided_json", json!({})),

@@ -78,6 +78,8 @@ impl CompletionStreamEncoder {
             _ if self.ended => Bytes::new(),
             Delta::Progress(progress) => self.progress(run, progress),
             Delta::Text { text, logprobs, .. } => self.text(run, text, logprobs),
+            // Nobody can offer tools here.
+            Delta::ToolCall(_) => Bytes::new(),
             Delta::Done(summary) => self.done(run, summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
         }

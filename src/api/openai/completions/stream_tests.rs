@@ -213,6 +213,7 @@ fn the_answers_in_one_piece_have_usage_reasons_and_logprobs() {
         text: text.into(),
         logprobs: vec![logprob(text)],
         summary: Some(summary(FinishReason::Length, completion_tokens)),
+        ..Choice::default()
     };
     let echo = Echo::new(vec!["A".into(), "B".into()], 1);
     let runs = [run("1", 2), run("2", 3)];
