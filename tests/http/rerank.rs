@@ -10,7 +10,7 @@ const ROUTE: &str = "/v1/rerank";
 const DOCUMENTS: [&str; 4] = ["a river of stone", "winter", "cloud and copper", "paper"];
 
 fn body() -> Value {
-    json!({"query": "copper river", "documents": DOCUMENTS})
+    json!({"query": "copper river", "documents": DOCUMENTS, "model": "any", "user": "somebody"})
 }
 
 #[tokio::test]

@@ -154,7 +154,7 @@ fn answers_are_numbered_prompt_by_prompt_and_begin_with_their_prompt() {
 
     data: {HEAD,"choices":[{"text":"","index":2,"logprobs":null,"finish_reason":"stop"}]}
 
-    data: {HEAD,"choices":[],"usage":{"prompt_tokens":24,"completion_tokens":6,"total_tokens":30,"prompt_tokens_details":{"cached_tokens":8}},"timings":{"prompt_n":8,"cache_n":4,"prompt_ms":40.0,"prompt_per_token_ms":5.0,"prompt_per_second":200.0,"predicted_n":6,"predicted_ms":100.0,"predicted_per_token_ms":16.666666666666668,"predicted_per_second":60.0}}
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":24,"completion_tokens":6,"total_tokens":30,"prompt_tokens_details":{"cached_tokens":8}},"timings":{"prompt_n":16,"cache_n":8,"prompt_ms":40.0,"prompt_per_token_ms":2.5,"prompt_per_second":400.0,"predicted_n":6,"predicted_ms":100.0,"predicted_per_token_ms":16.666666666666668,"predicted_per_second":60.0}}
 
     data: [DONE]
     "#);

@@ -1,12 +1,12 @@
 //! [`Totals`]: what the answers to several prompts took together.
 
 use crate::api::openai::usage::Total;
-use crate::generation::{Summary, Usage};
+use crate::generation::Summary;
 
-/// Adds up answers: each prompt counts once, and the timings are those of the first answer that ended.
+/// Adds up answers: each prompt counts once. Prompts are read beside each other, so their times are not added up: the
+/// longest counts.
 #[derive(Debug, Clone)]
 pub(super) struct Totals {
-    first: Option<Summary>,
     prompts: Vec<Total>,
 }
 
@@ -14,14 +14,12 @@ impl Totals {
     /// Nothing yet, of so many prompts.
     pub(super) fn new(prompts: usize) -> Self {
         Self {
-            first: None,
             prompts: vec![Total::default(); prompts],
         }
     }
 
     /// Adds an answer to a prompt.
     pub(super) fn add(&mut self, prompt: usize, summary: &Summary) {
-        self.first.get_or_insert_with(|| summary.clone());
         if let Some(total) = self.prompts.get_mut(prompt) {
             total.add(summary);
         }
@@ -29,18 +27,23 @@ impl Totals {
 
     /// All that was added; `None` where nothing was.
     pub(super) fn summary(&self) -> Option<Summary> {
-        let ended = self.prompts.iter().filter_map(Total::summary);
-        let usage = ended.fold(Usage::default(), |sum, summary| {
-            let usage = &summary.usage;
-            Usage {
-                prompt_tokens: sum.prompt_tokens.saturating_add(usage.prompt_tokens),
-                cached_tokens: sum.cached_tokens.saturating_add(usage.cached_tokens),
-                completion_tokens: sum
-                    .completion_tokens
-                    .saturating_add(usage.completion_tokens),
-            }
-        });
-        let first = self.first.clone()?;
-        Some(Summary { usage, ..first })
+        let prompts = self.prompts.iter().filter_map(Total::summary).cloned();
+        prompts.reduce(sum)
     }
+}
+
+fn sum(mut all: Summary, more: Summary) -> Summary {
+    let (counts, added) = (&mut all.usage, more.usage);
+    counts.prompt_tokens = counts.prompt_tokens.saturating_add(added.prompt_tokens);
+    counts.cached_tokens = counts.cached_tokens.saturating_add(added.cached_tokens);
+    counts.completion_tokens = counts
+        .completion_tokens
+        .saturating_add(added.completion_tokens);
+    let (times, added) = (&mut all.timings, more.timings);
+    times.prompt_computed = times.prompt_computed.saturating_add(added.prompt_computed);
+    times.prompt = times.prompt.max(added.prompt);
+    times.decode = times.decode.max(added.decode);
+    times.drafts.drafted += added.drafts.drafted;
+    times.drafts.accepted += added.drafts.accepted;
+    all
 }
