@@ -41,11 +41,7 @@ impl CompletionHead {
 
     /// As [`Self::new`], for an answer without messages: its id begins with `cmpl-`.
     #[must_use]
-    pub fn of_text(
-        model: impl Into<String>,
-        fingerprint: impl Into<String>,
-        created: u64,
-    ) -> Self {
+    pub fn of_text(model: impl Into<String>, fingerprint: impl Into<String>, created: u64) -> Self {
         Self {
             id: id("cmpl"),
             ..Self::new(model, fingerprint, created)

@@ -49,6 +49,8 @@ impl CompletionStreamEncoder {
         prefix.extend_from_slice(head.created.to_string().as_bytes());
         prefix.extend_from_slice(b",\"model\":");
         sse::push_escaped(&mut prefix, &head.model);
+        prefix.extend_from_slice(b",\"system_fingerprint\":");
+        sse::push_escaped(&mut prefix, &head.fingerprint);
         Self {
             surface,
             include_usage: include_usage.unwrap_or(surface == Surface::Studio),
@@ -78,8 +80,8 @@ impl CompletionStreamEncoder {
             _ if self.ended => Bytes::new(),
             Delta::Progress(progress) => self.progress(run, progress),
             Delta::Text { text, logprobs, .. } => self.text(run, text, logprobs),
-            // Nobody can offer tools here.
-            Delta::ToolCall(_) => Bytes::new(),
+            // Nobody can offer tools here, and a text has no thoughts apart.
+            Delta::ToolCall(_) | Delta::Reasoning { .. } => Bytes::new(),
             Delta::Done(summary) => self.done(run, summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
         }
@@ -203,6 +205,7 @@ pub fn completion_response(
         "object": "text_completion",
         "created": head.created,
         "model": head.model,
+        "system_fingerprint": head.fingerprint,
         "choices": shown.collect::<Vec<_>>(),
     });
     if let Some(summary) = totals.summary() {

@@ -10,6 +10,7 @@ fn head() -> CompletionHead {
         id: "cmpl-0123456789ab".into(),
         created: 1_700_000_000,
         model: "tiny \"Q4\"".into(),
+        fingerprint: "fp_0".into(),
     }
 }
 
@@ -47,6 +48,7 @@ fn summary(reason: FinishReason, completion_tokens: u32) -> Summary {
         usage: Usage {
             prompt_tokens: 12,
             cached_tokens: 4,
+            reasoning_tokens: 0,
             completion_tokens,
         },
         timings: Timings {
@@ -86,7 +88,7 @@ fn frames(
     }
     let repeated = concat!(
         r#"{"id":"cmpl-0123456789ab","object":"text_completion","created":1700000000,"#,
-        r#""model":"tiny \"Q4\"","#,
+        r#""model":"tiny \"Q4\"","system_fingerprint":"fp_0","#,
     );
     stream.replace(repeated, "{HEAD,")
 }
@@ -154,7 +156,7 @@ fn answers_are_numbered_prompt_by_prompt_and_begin_with_their_prompt() {
 
     data: {HEAD,"choices":[{"text":"","index":2,"logprobs":null,"finish_reason":"stop"}]}
 
-    data: {HEAD,"choices":[],"usage":{"prompt_tokens":24,"completion_tokens":6,"total_tokens":30,"prompt_tokens_details":{"cached_tokens":8}},"timings":{"prompt_n":16,"cache_n":8,"prompt_ms":40.0,"prompt_per_token_ms":2.5,"prompt_per_second":400.0,"predicted_n":6,"predicted_ms":100.0,"predicted_per_token_ms":16.666666666666668,"predicted_per_second":60.0}}
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":24,"completion_tokens":6,"total_tokens":30,"prompt_tokens_details":{"cached_tokens":8},"completion_tokens_details":{"reasoning_tokens":0}},"timings":{"prompt_n":16,"cache_n":8,"prompt_ms":40.0,"prompt_per_token_ms":2.5,"prompt_per_second":400.0,"predicted_n":6,"predicted_ms":100.0,"predicted_per_token_ms":16.666666666666668,"predicted_per_second":60.0}}
 
     data: [DONE]
     "#);
@@ -223,7 +225,7 @@ fn the_answers_in_one_piece_have_usage_reasons_and_logprobs() {
         .as_object_mut()
         .expect("an object")
         .remove("timings");
-    insta::assert_snapshot!(response, @r#"{"id":"cmpl-0123456789ab","object":"text_completion","created":1700000000,"model":"tiny \"Q4\"","choices":[{"text":"A1","index":0,"logprobs":{"tokens":["1"],"token_logprobs":[-0.5],"top_logprobs":[{"x":-0.25,"1":-0.5}],"text_offset":[0]},"finish_reason":"length"},{"text":"B2","index":1,"logprobs":{"tokens":["2"],"token_logprobs":[-0.5],"top_logprobs":[{"x":-0.25,"2":-0.5}],"text_offset":[0]},"finish_reason":"length"}],"usage":{"prompt_tokens":24,"completion_tokens":5,"total_tokens":29,"prompt_tokens_details":{"cached_tokens":8}}}"#);
+    insta::assert_snapshot!(response, @r#"{"id":"cmpl-0123456789ab","object":"text_completion","created":1700000000,"model":"tiny \"Q4\"","system_fingerprint":"fp_0","choices":[{"text":"A1","index":0,"logprobs":{"tokens":["1"],"token_logprobs":[-0.5],"top_logprobs":[{"x":-0.25,"1":-0.5}],"text_offset":[0]},"finish_reason":"length"},{"text":"B2","index":1,"logprobs":{"tokens":["2"],"token_logprobs":[-0.5],"top_logprobs":[{"x":-0.25,"2":-0.5}],"text_offset":[0]},"finish_reason":"length"}],"usage":{"prompt_tokens":24,"completion_tokens":5,"total_tokens":29,"prompt_tokens_details":{"cached_tokens":8},"completion_tokens_details":{"reasoning_tokens":0}}}"#);
     let plain = completion_response(&head(), &Echo::none(2, 1), &runs, false);
     assert_eq!(plain["choices"][1]["text"], "2");
     assert!(plain["choices"][1]["logprobs"].is_null());

@@ -39,6 +39,9 @@ fn sum(mut all: Summary, more: Summary) -> Summary {
     counts.completion_tokens = counts
         .completion_tokens
         .saturating_add(added.completion_tokens);
+    counts.reasoning_tokens = counts
+        .reasoning_tokens
+        .saturating_add(added.reasoning_tokens);
     let (times, added) = (&mut all.timings, more.timings);
     times.prompt_computed = times.prompt_computed.saturating_add(added.prompt_computed);
     times.prompt = times.prompt.max(added.prompt);
