@@ -198,12 +198,8 @@ fn prepare(
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    let calls = match &request.tools {
-        Some(tools) => tool_grammar::constraint(tools, &model.tool_markup)?,
-        None => None,
-    };
-    let constraint = calls.as_ref().or(request.constraint.as_ref());
-    let matcher = constraint.map(|constraint| model.engine.compile(constraint));
+    let constraint = tool_grammar::constraint(request, &model.tool_markup)?;
+    let matcher = constraint.map(|constraint| model.engine.compile(&constraint));
     Ok(matcher.transpose()?)
 }
 

@@ -19,8 +19,9 @@ pub struct GenerateRequest {
     pub sampling: SamplingParams,
     /// What becomes of the thoughts of a model that has some; only in conversations.
     pub thoughts: ThoughtUse,
-    /// The form that the answer keeps to, from its first character (that follows its thoughts) to its last. Not beside tools that are
-    /// enforced ([`ToolUse::is_enforced`]): these have a form of their own.
+    /// The form that the answer keeps to, from the first character behind its thoughts to its last. Beside tools, JSON is
+    /// one of two things that the answer may be; other forms hold for calls too, so they do not go beside tools that are
+    /// enforced ([`ToolUse::is_enforced`]).
     pub constraint: Option<Constraint>,
     /// The tools that the answer may call; `None` reads everything as text.
     pub tools: Option<ToolUse>,

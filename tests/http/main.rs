@@ -17,6 +17,7 @@ mod cancel;
 mod completions;
 mod control;
 mod embeddings;
+mod hostile_templates;
 mod queue;
 mod reasoning;
 mod rerank;

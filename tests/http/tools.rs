@@ -110,6 +110,31 @@ async fn what_the_model_writes_becomes_text_and_calls() {
     }
 }
 
+/// Beside tools an answer in JSON is one or the other; the first token decides, so the test does.
+#[tokio::test]
+async fn an_answer_in_json_may_be_a_call_instead() {
+    let server = TestServer::start();
+    let form = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"enum": ["yes", "no"]}}});
+    let fields = json!({"tools": [clock()], "response_format": form, "parallel_tool_calls": false});
+    // Of SmolLM2's vocabulary: how each of the two may begin.
+    for (token, is_call) in [("<", true), ("\"", false)] {
+        let ids = server.post("/tokenize", &json!({"content": token})).await;
+        let id = ids.json()["tokens"][0].to_string();
+        let biased = with(fields.clone(), json!({"logit_bias": {id: 100}}));
+        let (message, reason) = both_ways(&server, &with(chat("x", 60), biased)).await;
+        if is_call {
+            assert_eq!(reason, "tool_calls", "{message}");
+            let arguments = message["tool_calls"][0]["function"]["arguments"].as_str();
+            let arguments: Value = serde_json::from_str(arguments.expect("text")).expect("JSON");
+            assert_eq!(arguments, json!({}));
+        } else {
+            assert_eq!(reason, "stop", "{message}");
+            let content = message["content"].as_str().expect("text");
+            assert!(["\"yes\"", "\"no\""].contains(&content), "{message}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_conversation_with_calls_goes_on() {
     let server = TestServer::start();

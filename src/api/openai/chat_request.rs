@@ -75,10 +75,11 @@ impl ChatRequest {
         let form = structured::form(&request)?;
         let tools = tools::offered(&request)?;
         if let (Some(form), Some(tools)) = (&form, &tools.usage)
-            && (tools.is_enforced() || form.is_of_json())
+            && tools.is_enforced()
+            && !form.is_of_json()
         {
             let message = format!(
-                "`{}` describes the whole answer and leaves no room for calls of `tools`. Leave one of them out, or send `tool_choice` \"none\".",
+                "`{}` describes the whole answer and leaves no room for calls of `tools` that have to be valid. Leave one of them out, or send `tool_choice` \"none\", or ask for JSON.",
                 form.field
             );
             return Err(ApiError::invalid_value(form.field, message));

@@ -479,7 +479,7 @@ fn tools_reach_the_template_and_the_parser() {
         panic!("a chat");
     };
     assert_eq!(Value::from(chat.tools.clone()), tools);
-    // A form for the whole answer leaves no room for calls, unless it is a grammar that may describe them.
+    // An answer is calls or JSON; a grammar may describe calls, unless they have a form of their own.
     let with_form = |field: &str, form: Value, choice: &str| {
         let mut body = with("tools", tools.clone());
         body[field] = form;
@@ -487,9 +487,9 @@ fn tools_reach_the_template_and_the_parser() {
         ChatRequest::parse(&body).map_err(|error| error.param.unwrap_or_default())
     };
     let object = json!({"type": "json_object"});
-    assert!(with_form("response_format", object.clone(), "none").is_ok());
-    let refused = with_form("response_format", object, "auto");
-    assert_eq!(refused.unwrap_err(), "response_format");
+    for choice in ["none", "auto", "required"] {
+        assert!(with_form("response_format", object.clone(), choice).is_ok());
+    }
     assert!(with_form("regex", json!("x"), "auto").is_ok());
     let refused = with_form("regex", json!("x"), "required");
     assert_eq!(refused.unwrap_err(), "regex");
@@ -525,7 +525,16 @@ fn known_fields_that_are_not_there_yet_are_named_and_unknown_ones_accepted() {
     refused("functions", json!([{"name": "f"}]), "unsupported_parameter");
     refused("n_probs", json!(5), "unsupported_parameter");
     refused("use_adapter", json!(true), "unsupported_parameter");
-    for field in ["user", "metadata", "store", "service_tier", "made_up"] {
+    for field in [
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prediction",
+        "made_up",
+    ] {
         good(field, json!({"any": ["thing"]}));
         good(field, json!("text"));
     }

@@ -25,5 +25,5 @@ use super::{feed, page};
 pub use declared::DeclaredTool;
 pub use event::{Ending, ToolEvent, ToolParserOptions};
 pub use format::ToolFormat;
-pub use grammar::{ToolGrammar, ToolGrammarError, tool_grammar};
+pub use grammar::{Otherwise, ToolGrammar, ToolGrammarError, tool_grammar};
 pub use parser::ToolCallParser;

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::unsupported::{NOT_YET, STREAM_OPTIONS_NOT_YET};
+use super::unsupported::NOT_YET;
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
 use crate::api::openai::MAX_ID_BYTES;
 use crate::api::openai::chat_request::MAX_CHOICES;
 use crate::api::openai::inputs::{check_count, inputs};
-use crate::api::openai::unsupported::refuse_of;
+use crate::api::openai::unsupported::{OF_GENERATION, OF_STREAM_OPTIONS, refuse_of};
 use crate::api::openai::{sampling, structured};
 use crate::generation::{GenerateRequest, Prompt, RawPrompt};
 use crate::stop::RunIds;
@@ -45,6 +45,7 @@ impl CompletionRequest {
     pub fn parse(body: &Value) -> Result<Self, ApiError> {
         let request = Fields::root(body)?;
         refuse_of(&request, NOT_YET)?;
+        refuse_of(&request, OF_GENERATION)?;
         let prompts = inputs(
             &request,
             "prompt",
@@ -91,7 +92,7 @@ fn include_usage(request: &Fields<'_>) -> Result<Option<bool>, ApiError> {
     let Some(options) = request.fields("stream_options")? else {
         return Ok(None);
     };
-    refuse_of(&options, STREAM_OPTIONS_NOT_YET)?;
+    refuse_of(&options, OF_STREAM_OPTIONS)?;
     options.boolean("include_usage")
 }
 

@@ -1,90 +1,23 @@
 //! Fields of Completions that are known and not supported.
 
-use crate::api::openai::unsupported::Neutral::{self, AtLeast, AtMost, Bool, Empty, Is, Number};
+use crate::api::openai::unsupported::Neutral::{self, AtMost, Bool, Empty, Is, Number};
 
-/// Fields of `stream_options`, as those of [`NOT_YET`].
-pub(super) const STREAM_OPTIONS_NOT_YET: &[(&str, &[Neutral])] = &[
-    ("continuous_usage_stats", &[Bool(false)]),
-    ("include_obfuscation", &[Bool(false)]),
-];
-
-/// Field, and the values that change nothing; `null` always is one.
+/// Field, and the values that change nothing: what belongs to a conversation, and not to a text.
 pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
-    // Other names for structured output: never answer with unconstrained text instead
-    ("structured_outputs", &[Empty]),
-    ("guided_json", &[]),
-    ("guided_regex", &[Empty]),
-    ("guided_choice", &[Empty]),
-    ("guided_grammar", &[Empty]),
-    ("grammar_lazy", &[Bool(false)]),
-    ("grammar_triggers", &[Empty]),
     // Tools and what else belongs to a conversation
     ("messages", &[Empty]),
     ("tools", &[Empty]),
     ("tool_choice", &[Is("none"), Is("auto")]),
-    ("functions", &[Empty]),
-    ("function_call", &[Is("none"), Is("auto")]),
-    ("enable_tools", &[Bool(false)]),
-    ("mcp_servers", &[Empty]),
     ("documents", &[Empty]),
-    ("chat_template", &[Empty]),
     ("continue_final_message", &[Bool(false)]),
     // What is continued
     ("prompt_embeds", &[Empty]),
     ("multimodal_data", &[Empty]),
     ("image_data", &[Empty]),
-    ("image_base64", &[Empty]),
-    ("audio_base64", &[Empty]),
-    ("video_base64", &[Empty]),
     ("input_extra", &[Empty]),
     ("add_special_tokens", &[Bool(true)]),
-    ("truncate_prompt_tokens", &[]),
-    ("n_keep", &[AtMost(0.0)]),
-    ("n_discard", &[AtMost(0.0)]),
-    ("cache_prompt", &[Bool(true)]),
-    ("n_cache_reuse", &[AtMost(0.0)]),
-    ("cache_salt", &[Empty]),
-    ("kv_transfer_params", &[Empty]),
-    ("priority", &[Number(0.0)]),
-    ("id_slot", &[AtMost(-1.0)]),
-    ("use_adapter", &[Bool(false)]),
-    ("lora", &[Empty]),
     // What the answer holds
-    ("n_cmpl", &[Number(1.0)]),
     ("top_logprobs", &[Number(0.0)]),
-    ("prompt_logprobs", &[Number(0.0), Bool(false)]),
-    ("n_probs", &[Number(0.0)]),
-    ("post_sampling_probs", &[Bool(false)]),
-    ("return_tokens", &[Bool(false)]),
-    ("return_token_ids", &[Bool(false)]),
-    ("return_tokens_as_token_ids", &[Bool(false)]),
-    ("response_fields", &[Empty]),
-    ("timings_per_token", &[Bool(false)]),
-    ("verbose", &[Bool(false)]),
-    ("sse_ping_interval", &[]),
-    ("skip_special_tokens", &[Bool(true)]),
-    ("spaces_between_special_tokens", &[Bool(true)]),
-    ("include_stop_str_in_output", &[Bool(false)]),
-    // When to end
-    ("stop_token_ids", &[Empty]),
-    ("bad_words", &[Empty]),
-    ("allowed_token_ids", &[Empty]),
-    ("n_indent", &[AtMost(0.0)]),
-    ("t_max_predict_ms", &[AtMost(0.0)]),
-    // Samplers that are not there, and the order of those that are
-    ("samplers", &[Empty]),
-    ("mirostat_mode", &[Number(0.0)]),
-    ("tfs_z", &[AtLeast(1.0)]),
-    ("top_a", &[AtMost(0.0)]),
-    ("adaptive_target", &[AtMost(-1.0)]),
-    ("penalize_nl", &[Bool(false)]),
-    ("logits_processors", &[Empty]),
-    ("vllm_xargs", &[Empty]),
-    ("backend_sampling", &[Bool(false)]),
-    ("min_keep", &[AtMost(1.0)]),
-    ("use_beam_search", &[Bool(false)]),
-    ("length_penalty", &[Number(1.0)]),
-    ("early_stopping", &[Bool(false)]),
     // Thinking is told to a template, and there is none here
     ("reasoning_effort", &[Is("none")]),
     ("reasoning_format", &[Is("none"), Is("inline")]),
