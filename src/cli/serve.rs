@@ -45,8 +45,8 @@ pub(super) struct ServeArgs {
         env = "REIN_MAX_GENERATION_SECONDS"
     )]
     max_generation_seconds: u64,
-    /// Where thoughts go unless a request says otherwise: into a field of their own (reasoning_content), or into the
-    /// content, between <think> and </think>
+    /// Where thoughts go unless a request says otherwise: into a field of their own (`reasoning_content`), or into
+    /// the content, between `<think>` and `</think>`
     #[arg(
         long,
         value_name = "WHERE",

@@ -126,17 +126,15 @@ impl AnswerReader {
 
 impl ThoughtReader {
     fn thought(&mut self, thought: String) -> Delta {
-        match &mut self.inline {
-            Some(inline) => text(inline.reasoning(&thought)),
-            None => {
-                if self.splitter.only_thoughts() {
-                    self.unanswered.push_str(&thought);
-                } else {
-                    self.unanswered = String::new();
-                }
-                Delta::Reasoning { text: thought }
-            }
+        if let Some(inline) = &mut self.inline {
+            return text(inline.reasoning(&thought));
         }
+        if self.splitter.only_thoughts() {
+            self.unanswered.push_str(&thought);
+        } else {
+            self.unanswered = String::new();
+        }
+        Delta::Reasoning { text: thought }
     }
 
     /// What is said closes the thought before it.

@@ -37,10 +37,10 @@ fn shown(deltas: Vec<Delta>) -> String {
     let mut shown = String::new();
     let mut in_thought = false;
     for delta in deltas {
-        let is_thought = matches!(delta, Delta::Reasoning { .. });
-        if is_thought != in_thought {
-            shown.push(if is_thought { '(' } else { ')' });
-            in_thought = is_thought;
+        let thinks = matches!(delta, Delta::Reasoning { .. });
+        if thinks != in_thought {
+            shown.push(if thinks { '(' } else { ')' });
+            in_thought = thinks;
         }
         match delta {
             Delta::Reasoning { text } | Delta::Text { text, .. } => {

@@ -144,10 +144,10 @@ mod tests {
 
     #[test]
     fn thoughts_in_the_history_are_told_apart() {
+        use PromptEnd::{NewTurn, OpenTurn};
         let history = |last: ChatMessage| vec![ChatMessage::user("<think>q</think>"), last];
         let inline = ChatMessage::assistant("<think>\nr\n</think>\n\nA");
         let partial = "<think>\nr";
-        use PromptEnd::{NewTurn, OpenTurn};
         let cases = [
             (inline.clone(), NewTurn, thinking("r", "A")),
             (inline.clone(), OpenTurn, inline.clone()),

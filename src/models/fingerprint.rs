@@ -18,9 +18,9 @@ pub(super) fn fingerprint(header: &GgufHeader, file: &ModelFile, options: &LoadO
         format!("{options:?}"),
     ];
     let digest = Sha256::digest(parts.join("\n"));
-    let digits: String = digest[..6]
+    let number = digest
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("fp_{digits}")
+        .take(6)
+        .fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    format!("fp_{number:012x}")
 }

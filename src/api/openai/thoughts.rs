@@ -45,11 +45,11 @@ impl Thinking {
             None => None,
         };
         kwargs.remove("enable_thinking");
-        let effort = effort(request)?;
+        let (by_effort, effort) = effort(request)?;
         let enabled = request.boolean("enable_thinking")?.or(of_template);
         Ok(Self {
-            enabled: enabled.or((effort == Some(None)).then_some(false)),
-            effort: effort.flatten(),
+            enabled: enabled.or(by_effort),
+            effort,
             preserved: request.boolean("preserve_thinking")?,
             inline: inline(request)?,
             budget: budget(request)?,
@@ -58,17 +58,19 @@ impl Thinking {
     }
 }
 
-/// `Some(None)` for none at all.
-fn effort(request: &Fields<'_>) -> Result<Option<Option<Effort>>, ApiError> {
+/// Whether to think, as far as an effort says it, and how much.
+fn effort(request: &Fields<'_>) -> Result<(Option<bool>, Option<Effort>), ApiError> {
     let words = [
-        ("none", None),
-        ("minimal", Some(Effort::Low)),
-        ("low", Some(Effort::Low)),
-        ("medium", Some(Effort::Medium)),
-        ("high", Some(Effort::High)),
-        ("xhigh", Some(Effort::High)),
+        ("none", (Some(false), None)),
+        ("minimal", (None, Some(Effort::Low))),
+        ("low", (None, Some(Effort::Low))),
+        ("medium", (None, Some(Effort::Medium))),
+        ("high", (None, Some(Effort::High))),
+        ("xhigh", (None, Some(Effort::High))),
     ];
-    request.choice("reasoning_effort", &words)
+    Ok(request
+        .choice("reasoning_effort", &words)?
+        .unwrap_or_default())
 }
 
 /// rein's words and llama-server's.

@@ -27,12 +27,13 @@ impl Totals {
 
     /// All that was added; `None` where nothing was.
     pub(super) fn summary(&self) -> Option<Summary> {
-        let prompts = self.prompts.iter().filter_map(Total::summary).cloned();
-        prompts.reduce(sum)
+        let mut prompts = self.prompts.iter().filter_map(Total::summary);
+        let first = prompts.next()?.clone();
+        Some(prompts.fold(first, sum))
     }
 }
 
-fn sum(mut all: Summary, more: Summary) -> Summary {
+fn sum(mut all: Summary, more: &Summary) -> Summary {
     let (counts, added) = (&mut all.usage, more.usage);
     counts.prompt_tokens = counts.prompt_tokens.saturating_add(added.prompt_tokens);
     counts.cached_tokens = counts.cached_tokens.saturating_add(added.cached_tokens);
