@@ -10,6 +10,7 @@ pub mod fields;
 pub mod health;
 pub mod json;
 pub mod openai;
+pub mod openapi;
 pub mod slots;
 pub mod sse;
 pub mod studio;

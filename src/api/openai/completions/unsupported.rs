@@ -3,7 +3,7 @@
 use crate::api::openai::unsupported::Neutral::{self, AtMost, Bool, Empty, Is, Number};
 
 /// Field, and the values that change nothing: what belongs to a conversation, and not to a text.
-pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
+pub(in crate::api::openai) const NOT_YET: &[(&str, &[Neutral])] = &[
     // Tools and what else belongs to a conversation
     ("messages", &[Empty]),
     ("tools", &[Empty]),
