@@ -24,6 +24,7 @@ pub(in crate::api::openai) const NOT_YET: &[(&str, &[Neutral])] = &[
     ("reasoning_budget", &[AtMost(-1.0)]),
     ("reasoning_budget_tokens", &[AtMost(-1.0)]),
     ("thinking_budget_tokens", &[AtMost(-1.0)]),
+    ("reasoning_budget_message", &[Empty]),
     ("enable_thinking", &[Bool(false)]),
     ("preserve_thinking", &[Bool(false)]),
     ("chat_template_kwargs", &[Empty]),
