@@ -37,6 +37,10 @@ impl Document {
             schema.is_object(),
             "{method} {path}: {status} {kind} is not documented"
         );
+        if kind == "text/event-stream" {
+            // What the data of an event holds.
+            schema = schema["properties"]["data"]["anyOf"][1]["contentSchema"].take();
+        }
         schema["components"] = self.0["components"].clone();
         forbid_more(&mut schema["components"]["schemas"]);
         jsonschema::validator_for(&schema).expect("a schema")

@@ -70,8 +70,6 @@ pub struct ChatCompletionRequest {
     /// How it comes.
     #[serde(flatten)]
     pub stream: StreamFields,
-    /// What a stream holds.
-    pub stream_options: Option<StreamOptions>,
     /// How long it is.
     #[serde(flatten)]
     pub length: LengthFields,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     FinishReason, FormFields, IdFields, LengthFields, PromptProgress, SamplingFields, StreamFields,
-    StreamOptions, Timings, Usage,
+    Timings, Usage,
 };
 
 /// Texts to continue, without a chat template. Fields that nobody knows are accepted and ignored; `null` is the same as leaving a
@@ -31,8 +31,6 @@ pub struct CompletionRequest {
     /// How it comes.
     #[serde(flatten)]
     pub stream: StreamFields,
-    /// What a stream holds.
-    pub stream_options: Option<StreamOptions>,
     /// How long it is.
     #[serde(flatten)]
     pub length: LengthFields,

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
-use super::errors::{ErrorDetail, ErrorResponse, StudioErrorResponse, error_response};
+use super::errors::{
+    ErrorDetail, ErrorResponse, StudioErrorResponse, error_response, error_schema,
+};
 use super::simplify::{drop_unused, merge_flattened, tidy};
 use super::unsupported::add_unsupported;
 use crate::api::errors::Surface;
@@ -99,8 +101,46 @@ pub fn document(collected: &OpenApi, rules: Rules<'_>) -> Value {
             }
         }
     }
+    describe_events(&mut document, rules.surface_of);
     drop_unused(&mut document);
     document
+}
+
+/// Makes the schemas of streams those of their events, as OpenAPI describes server-sent events: what a chunk looks like is said of the
+/// event's data, which may also be an error, or the end.
+fn describe_events(document: &mut Value, surface_of: fn(&str) -> Surface) {
+    let schemas = document["components"]["schemas"].take();
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let schema = operation.pointer_mut("/responses/200/content/text~1event-stream/schema");
+            if let Some(schema) = schema {
+                *schema = event(schema.take(), &schemas, surface_of(path));
+            }
+        }
+    }
+    document["components"]["schemas"] = schemas;
+}
+
+/// The schema of an event whose data is this, unless it is an error.
+fn event(chunk: Value, schemas: &Value, surface: Surface) -> Value {
+    let name = chunk["$ref"].as_str().and_then(|it| it.rsplit('/').next());
+    let has_errors = name.is_some_and(|name| !schemas[name]["properties"]["error"].is_null());
+    let content = if has_errors {
+        chunk
+    } else {
+        json!({"anyOf": [chunk, error_schema(surface)]})
+    };
+    json!({
+        "type": "object",
+        "required": ["data"],
+        "properties": {"data": {
+            "type": "string",
+            "anyOf": [
+                {"const": "[DONE]", "description": "The last event."},
+                {"contentMediaType": "application/json", "contentSchema": content},
+            ],
+        }},
+    })
 }
 
 /// Responses that several routes share, by their names in the document.

@@ -145,13 +145,18 @@ fn about(status: u16) -> (&'static str, Vec<ApiError>) {
     }
 }
 
-/// The response object of a status: what it means, its body and examples.
-pub(super) fn error_response(status: u16, surface: Surface) -> Value {
-    let (description, errors) = about(status);
-    let schema = match surface {
+/// A reference to the schema of errors.
+pub(super) fn error_schema(surface: Surface) -> Value {
+    let name = match surface {
         Surface::OpenAi => "ErrorResponse",
         Surface::Studio => "StudioErrorResponse",
     };
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The response object of a status: what it means, its body and examples.
+pub(super) fn error_response(status: u16, surface: Surface) -> Value {
+    let (description, errors) = about(status);
     let examples: serde_json::Map<String, Value> = errors
         .iter()
         .map(|error| {
@@ -162,7 +167,7 @@ pub(super) fn error_response(status: u16, surface: Surface) -> Value {
     let mut response = json!({
         "description": description,
         "content": {"application/json": {
-            "schema": {"$ref": format!("#/components/schemas/{schema}")},
+            "schema": error_schema(surface),
             "examples": examples,
         }},
     });

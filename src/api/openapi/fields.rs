@@ -107,6 +107,8 @@ pub struct StreamFields {
     /// `error`.
     #[schema(default = false)]
     pub stream: Option<bool>,
+    /// What a stream holds.
+    pub stream_options: Option<StreamOptions>,
     /// Whether a stream tells how far the prompt is read, in chunks with `prompt_progress`.
     #[schema(default = false)]
     pub return_progress: Option<bool>,

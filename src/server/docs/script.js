@@ -33,6 +33,8 @@ function resolve(thing) {
 /** The alternatives of a schema without null, references resolved. */
 function alternatives(schema) {
   const whole = resolve(schema);
+  const event = whole.properties && whole.properties.data && whole.properties.data.anyOf;
+  if (event) return event.flatMap((one) => (one.contentSchema ? alternatives(one.contentSchema) : []));
   const several = whole.oneOf || whole.anyOf;
   if (!several) return [whole];
   return several.flatMap(alternatives).filter((one) => one.type !== "null");
