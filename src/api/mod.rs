@@ -10,8 +10,12 @@ pub mod fields;
 pub mod health;
 pub mod json;
 pub mod openai;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 pub mod slots;
 pub mod sse;
+#[cfg(any(test, fuzzing))]
+mod sse_reader;
 pub mod studio;
 
 pub use errors::{ApiError, Surface};

@@ -23,6 +23,8 @@ mod methods;
 mod open_turn;
 mod ops;
 mod pieces;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod python;
 mod rewrite;
 mod slice;

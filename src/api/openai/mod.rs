@@ -7,6 +7,8 @@ mod logprobs;
 mod messages;
 pub mod models;
 mod sampling;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod stream_properties;
 mod structured;
 mod tools;
 mod unsupported;

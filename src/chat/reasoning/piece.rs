@@ -32,7 +32,7 @@ struct Flow {
 }
 
 /// Where a text of the input went; joined, the texts are the input.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     Kept(Kind, String),
@@ -45,7 +45,7 @@ pub(super) struct Sink {
     pieces: Vec<Piece>,
     reasoning: Flow,
     content: Flow,
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fates: Vec<Fate>,
 }
 
@@ -59,7 +59,7 @@ impl Sink {
         if text.is_empty() {
             return;
         }
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         match self.fates.last_mut() {
             Some(Fate::Kept(last, kept)) if *last == kind => kept.push_str(text),
             _ => self.fates.push(Fate::Kept(kind, text.to_owned())),
@@ -73,7 +73,7 @@ impl Sink {
 
     /// Text of the input that is left out.
     pub(super) fn markup(&mut self, text: &str) {
-        #[cfg(test)]
+        #[cfg(any(test, fuzzing))]
         match self.fates.last_mut() {
             Some(Fate::Markup(last)) => last.push_str(text),
             _ => self.fates.push(Fate::Markup(text.to_owned())),

@@ -1,0 +1,399 @@
+//! What holds for every stream, whatever comes: clients read back what was said. Unit tests and `fuzz/` ask for the same.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{ChatStreamEncoder, CompletionHead, chat_response};
+use crate::api::errors::{ApiError, Surface};
+use crate::api::sse;
+use crate::api::sse_reader::{Frame, frames};
+use crate::api::studio::LegacyStreamEncoder;
+use crate::fuzz_input::FuzzInput;
+use crate::generation::{
+    Choice, Delta, FinishReason, MadeCall, PromptProgress, ScoredToken, Summary, Timings,
+    TokenLogprob, ToolCallDelta, Usage,
+};
+use crate::llama::Token;
+use crate::stop::StopCause;
+
+/// The most answers to a request in here.
+const MAX_ANSWERS: usize = 3;
+
+/// Makes answers of any bytes, streams them, and reads the streams back; panics where something differs.
+pub(crate) fn check(data: &[u8]) {
+    let mut input = FuzzInput::new(data);
+    let surface = input.choice(&[Surface::OpenAi, Surface::Studio]);
+    let include_usage = input.choice(&[None, Some(true), Some(false)]);
+    let answers = usize::from(input.byte()) % MAX_ANSWERS + 1;
+    let head = CompletionHead {
+        id: input.text(),
+        created: input.number(),
+        model: input.text(),
+    };
+    let said = Said::make(&mut input, answers);
+    check_chat(&head, &said, surface, include_usage);
+    for answer in 0..answers {
+        check_legacy(&said, answer);
+    }
+    check_comment(&head.model);
+}
+
+/// What the answers to a request said, in any order that the pipeline could say it in.
+#[derive(Debug, Default)]
+struct Said {
+    deltas: Vec<(usize, Delta)>,
+    /// The same put together, as for an answer in one piece.
+    choices: Vec<Choice>,
+    /// Of each answer: whether its calls were made, or broke off.
+    calls: Vec<Vec<bool>>,
+    /// What went wrong; the last thing that was said then.
+    failure: Option<String>,
+}
+
+impl Said {
+    fn make(input: &mut FuzzInput<'_>, answers: usize) -> Self {
+        let mut said = Self {
+            choices: vec![Choice::default(); answers],
+            calls: vec![Vec::new(); answers],
+            ..Self::default()
+        };
+        while !input.is_empty() && said.failure.is_none() {
+            let answer = usize::from(input.byte()) % answers;
+            let delta = said.delta(input, answer);
+            said.say(answer, delta);
+        }
+        for answer in 0..answers {
+            said.say(answer, Delta::Done(summary(input)));
+        }
+        said
+    }
+
+    /// Something that may come next.
+    fn delta(&self, input: &mut FuzzInput<'_>, answer: usize) -> Delta {
+        let choice = &self.choices[answer];
+        let open = choice.open_call.is_some();
+        let index = self.calls[answer].len();
+        match input.byte() % 16 {
+            0..4 if open => Delta::ToolCall(ToolCallDelta::Arguments {
+                index,
+                json: input.text(),
+            }),
+            4 if open => Delta::ToolCall(ToolCallDelta::Abandoned { index }),
+            _ if open => Delta::ToolCall(ToolCallDelta::Ended { index }),
+            0..3 => Delta::ToolCall(ToolCallDelta::Begun {
+                index,
+                id: input.text(),
+                name: input.text(),
+            }),
+            3 => Delta::Progress(PromptProgress {
+                total: input.number() as u32,
+                cached: input.number() as u32,
+                processed: input.number() as u32,
+                elapsed: Duration::from_micros(input.number()),
+            }),
+            4 => Delta::Done(summary(input)),
+            5 => Delta::Failed {
+                message: input.text(),
+            },
+            6..9 => Delta::Text {
+                text: input.text(),
+                tokens: vec![Token(1)],
+                logprobs: vec![logprob(input)],
+            },
+            _ => Delta::Text {
+                text: input.text(),
+                tokens: vec![Token(1)],
+                logprobs: Vec::new(),
+            },
+        }
+    }
+
+    /// Nothing comes behind the end of an answer, or behind a failure.
+    fn say(&mut self, answer: usize, delta: Delta) {
+        let choice = &mut self.choices[answer];
+        if choice.summary.is_some() || self.failure.is_some() {
+            return;
+        }
+        match &delta {
+            Delta::Progress(_) => {}
+            Delta::Text { text, logprobs, .. } => {
+                choice.text.push_str(text);
+                choice.logprobs.extend(logprobs.iter().cloned());
+            }
+            Delta::ToolCall(call) => {
+                match call {
+                    ToolCallDelta::Ended { .. } => self.calls[answer].push(true),
+                    ToolCallDelta::Abandoned { .. } => self.calls[answer].push(false),
+                    ToolCallDelta::Begun { .. } | ToolCallDelta::Arguments { .. } => {}
+                }
+                choice.take_call(call.clone());
+            }
+            Delta::Done(summary) => choice.summary = Some(summary.clone()),
+            Delta::Failed { message } => self.failure = Some(message.clone()),
+        }
+        self.deltas.push((answer, delta));
+    }
+}
+
+fn summary(input: &mut FuzzInput<'_>) -> Summary {
+    let reasons = [
+        FinishReason::EndOfTurn,
+        FinishReason::StopString,
+        FinishReason::Length,
+        FinishReason::Stopped(StopCause::User),
+        FinishReason::Stopped(StopCause::Deadline),
+    ];
+    Summary {
+        reason: input.choice(&reasons),
+        usage: Usage {
+            prompt_tokens: input.number() as u32,
+            cached_tokens: input.number() as u32,
+            completion_tokens: input.number() as u32,
+        },
+        timings: Timings {
+            prompt: Duration::from_micros(input.number()),
+            decode: Duration::from_micros(input.number()),
+            ..Timings::default()
+        },
+    }
+}
+
+fn logprob(input: &mut FuzzInput<'_>) -> TokenLogprob {
+    let mut scored = || ScoredToken {
+        token: Token(input.byte().into()),
+        logprob: f32::from_bits(input.number() as u32),
+        bytes: input.part().to_vec(),
+    };
+    TokenLogprob {
+        drawn: scored(),
+        top: vec![scored()],
+    }
+}
+
+/// What a client has of one answer.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    begun: bool,
+    content: String,
+    calls: Vec<MadeCall>,
+    /// The bytes of the tokens whose probabilities were told.
+    scored: Vec<Value>,
+    finish_reason: Option<String>,
+}
+
+fn check_chat(head: &CompletionHead, said: &Said, surface: Surface, include_usage: Option<bool>) {
+    let mut encoder = ChatStreamEncoder::new(head, said.choices.len(), include_usage, surface);
+    let mut stream = encoder.start().to_vec();
+    for (answer, delta) in &said.deltas {
+        assert!(!encoder.is_ended(), "{said:?}");
+        stream.extend_from_slice(&encoder.delta(*answer, delta));
+    }
+    assert!(encoder.is_ended(), "{said:?}");
+    let late = Delta::Text {
+        text: "late".to_owned(),
+        tokens: Vec::new(),
+        logprobs: Vec::new(),
+    };
+    assert!(encoder.delta(0, &late).is_empty());
+    assert!(encoder.fail(&ApiError::internal("late")).is_empty());
+
+    let mut heard: Vec<Heard> = said.choices.iter().map(|_| Heard::default()).collect();
+    let mut frames = frames(&stream).into_iter();
+    assert_eq!(frames.next_back(), Some(Frame::Done));
+    if let Some(message) = &said.failure {
+        let Some(Frame::Json(error)) = frames.next_back() else {
+            panic!("a failure is told");
+        };
+        assert_eq!(error["error"]["message"], Value::from(message.as_str()));
+    }
+    let mut usage = None;
+    for frame in frames {
+        let Frame::Json(chunk) = frame else {
+            panic!("{frame:?}");
+        };
+        assert_eq!(chunk["id"], Value::from(head.id.as_str()));
+        assert_eq!(chunk["model"], Value::from(head.model.as_str()));
+        assert_eq!(chunk["created"], Value::from(head.created));
+        if chunk.get("usage").is_some() {
+            usage = Some(chunk["usage"].clone());
+        }
+        for choice in chunk["choices"].as_array().expect("a list of answers") {
+            let answer = choice["index"].as_u64().expect("a number") as usize;
+            heard[answer].hear(choice);
+        }
+    }
+    let whole = chat_response(head, &said.choices, true);
+    for (answer, heard) in heard.iter().enumerate() {
+        check_heard(heard, said, answer, &whole["choices"][answer]);
+    }
+    if said.failure.is_none() {
+        let wanted = include_usage.unwrap_or(surface == Surface::Studio);
+        assert_eq!(usage, wanted.then(|| whole["usage"].clone()));
+    }
+}
+
+impl Heard {
+    fn hear(&mut self, chunk: &Value) {
+        assert_eq!(
+            self.finish_reason, None,
+            "something behind the end: {chunk}"
+        );
+        let delta = &chunk["delta"];
+        assert_eq!(delta.get("role").is_some(), !self.begun, "{chunk}");
+        self.begun = true;
+        if let Some(text) = delta.get("content") {
+            self.content.push_str(text.as_str().expect("a text"));
+        }
+        for call in delta["tool_calls"].as_array().into_iter().flatten() {
+            self.hear_call(call);
+        }
+        for token in chunk["logprobs"]["content"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            self.scored.push(token["bytes"].clone());
+        }
+        if let Some(reason) = chunk.get("finish_reason") {
+            self.finish_reason = Some(reason.as_str().expect("a word").to_owned());
+        }
+    }
+
+    /// As clients put calls together: by their numbers.
+    fn hear_call(&mut self, call: &Value) {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let index = call["index"].as_u64().expect("a number") as usize;
+        let arguments = text(&call["function"]["arguments"]);
+        if let Some(id) = call.get("id") {
+            let made = MadeCall {
+                id: text(id),
+                name: text(&call["function"]["name"]),
+                arguments,
+            };
+            assert_eq!(self.calls.len(), index, "{call}");
+            self.calls.push(made);
+        } else {
+            assert_eq!(self.calls.len(), index + 1, "{call}");
+            self.calls[index].arguments.push_str(&arguments);
+        }
+    }
+}
+
+/// The stream says what was said, and so does the answer in one piece.
+fn check_heard(heard: &Heard, said: &Said, answer: usize, whole: &Value) {
+    let choice = &said.choices[answer];
+    assert_eq!(heard.content, choice.text, "{said:?}");
+    let scored: Vec<Value> = choice
+        .logprobs
+        .iter()
+        .map(|token| token.drawn.bytes.clone().into())
+        .collect();
+    assert_eq!(heard.scored, scored, "{said:?}");
+    let made = heard.calls.iter().zip(&said.calls[answer]);
+    let made: Vec<&MadeCall> = made
+        .filter_map(|(call, made)| made.then_some(call))
+        .collect();
+    assert_eq!(
+        made,
+        choice.tool_calls.iter().collect::<Vec<_>>(),
+        "{said:?}"
+    );
+    let Some(summary) = &choice.summary else {
+        assert_eq!(heard.finish_reason, None, "{said:?}");
+        return;
+    };
+    let reason = if choice.calls_tools() {
+        "tool_calls"
+    } else {
+        summary.reason.as_openai()
+    };
+    assert_eq!(heard.finish_reason.as_deref(), Some(reason), "{said:?}");
+    assert_eq!(whole["finish_reason"], reason, "{said:?}");
+    let content = &whole["message"]["content"];
+    assert!(
+        content.as_str().unwrap_or_default() == choice.text,
+        "{said:?}"
+    );
+}
+
+/// Studio's old protocol has texts and nothing else.
+fn check_legacy(said: &Said, answer: usize) {
+    let mut encoder = LegacyStreamEncoder::new();
+    let mut stream = Vec::new();
+    for (_, delta) in said.deltas.iter().filter(|(of, _)| *of == answer) {
+        stream.extend_from_slice(&encoder.delta(delta));
+    }
+    let failed_here = !encoder.is_ended();
+    if failed_here {
+        stream.extend_from_slice(&encoder.fail("It failed."));
+    }
+    assert!(encoder.fail("late").is_empty());
+    let mut content = String::new();
+    let mut frames = frames(&stream).into_iter();
+    assert_eq!(frames.next_back(), Some(Frame::Done));
+    for frame in frames {
+        let Frame::Json(chunk) = frame else {
+            panic!("{frame:?}");
+        };
+        match chunk.get("content") {
+            Some(text) => content.push_str(text.as_str().expect("a text")),
+            None => assert!(
+                chunk["error"].is_string() && said.failure.is_some(),
+                "{chunk}"
+            ),
+        }
+    }
+    assert_eq!(content, said.choices[answer].text);
+}
+
+fn check_comment(text: &str) {
+    let shown = text.replace(['\r', '\n'], " ");
+    assert_eq!(frames(&sse::comment(text)), [Frame::Comment(shown)]);
+}
+
+/// Inputs for [`check`] to begin with.
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let head =
+        b"\x00\x00\x00chatcmpl-1\xff\x00\x00\x00\x00\x00\x00\x00\x00tiny \"Q4\"\xff".to_vec();
+    let bodies: [&[u8]; 4] = [
+        b"\x00\x0aHello\xff\x00\x0a\xc3\xa9\n\r\xff",
+        b"\x00\x00call_0\xfflook\xff\x00\x00{\"at\":\xff\x00\x01\"x\"}\xff\x00\x05",
+        b"\x00\x00call_0\xfflook\xff\x00\x04\x00\x00call_1\xffgo\xff\x00\x00{}\xff\x00\x0f",
+        b"\x00\x06Hi\xff\x01\x00\x00\x80\xbf\x00\x00\x00\x00Hi\xff\x02\x00\x00\xc0\x7f\x00\x00\x00\x00\xc3\xff\x00\x05no memory\xff",
+    ];
+    bodies.iter().map(|body| [&head, *body].concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn examples_are_read_back() {
+        seeds().iter().for_each(|seed| check(seed));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn whatever_is_said_is_read_back(data in proptest::collection::vec(any::<u8>(), 0..300)) {
+            check(&data);
+        }
+
+        #[test]
+        fn whatever_is_called_is_read_back(
+            head in any::<[u8; 2]>(), parts in proptest::collection::vec((0..16_u8, "[a\"\\\\\n\r\u{2028}é]{0,4}"), 0..20)
+        ) {
+            let mut data = vec![head[0], head[1], 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF];
+            for (kind, text) in parts {
+                data.extend([0, kind]);
+                data.extend(text.as_bytes());
+                data.push(0xFF);
+            }
+            check(&data);
+        }
+    }
+}
