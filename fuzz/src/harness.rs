@@ -36,7 +36,8 @@ impl Target {
     /// Before the first input.
     pub fn begin(&self) {
         if let Some(directory) = std::env::var_os(PREPARE) {
-            self.prepare(Path::new(&directory)).expect("the directory can be written");
+            self.prepare(Path::new(&directory))
+                .expect("the directory can be written");
             std::process::exit(0);
         }
         // libFuzzer's own hook ends the process at any panic.

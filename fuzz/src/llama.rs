@@ -14,10 +14,22 @@ pub struct TokenizeOptions {
 #[derive(Debug)]
 pub enum Vocab {}
 impl Vocab {
-    pub fn len(&self) -> usize { match *self {} }
-    pub fn tokenize(&self, _: &str, _: TokenizeOptions) -> Result<Vec<Token>, LlamaError> { match *self {} }
-    pub fn is_end_of_generation(&self, _: Token) -> bool { match *self {} }
-    pub fn is_control(&self, _: Token) -> bool { match *self {} }
-    pub fn text(&self, _: Token) -> Result<String, LlamaError> { match *self {} }
-    pub fn append_bytes(&self, _: Token, _: bool, _: &mut Vec<u8>) -> Result<(), LlamaError> { match *self {} }
+    pub fn len(&self) -> usize {
+        match *self {}
+    }
+    pub fn tokenize(&self, _: &str, _: TokenizeOptions) -> Result<Vec<Token>, LlamaError> {
+        match *self {}
+    }
+    pub fn is_end_of_generation(&self, _: Token) -> bool {
+        match *self {}
+    }
+    pub fn is_control(&self, _: Token) -> bool {
+        match *self {}
+    }
+    pub fn text(&self, _: Token) -> Result<String, LlamaError> {
+        match *self {}
+    }
+    pub fn append_bytes(&self, _: Token, _: bool, _: &mut Vec<u8>) -> Result<(), LlamaError> {
+        match *self {}
+    }
 }

@@ -25,7 +25,7 @@ pub static REQUESTS: Target = Target {
 pub static STREAMS: Target = Target {
     check: streams::check,
     seeds: streams::seeds,
-    words: String::new,
+    words: streams::words,
 };
 
 /// Any template with any conversation: it ends, within its budget, with a prompt or a short error.
@@ -78,24 +78,33 @@ fn repository(path: &str) -> PathBuf {
 /// The files in a directory of the repository, in the order of their names.
 fn files(directory: &str) -> Vec<Vec<u8>> {
     let entries = fs::read_dir(repository(directory)).expect(directory);
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect(directory).path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect(directory).path())
+        .collect();
     paths.retain(|path| path.is_file());
     paths.sort();
-    paths.iter().map(|path| fs::read(path).expect(directory)).collect()
+    paths
+        .iter()
+        .map(|path| fs::read(path).expect(directory))
+        .collect()
 }
 
 /// The templates of `tests/data/templates`.
 fn sources() -> Vec<String> {
     let texts = files("tests/data/templates").into_iter();
     let texts = texts.filter_map(|bytes| String::from_utf8(bytes).ok());
-    texts.filter(|text| text.contains("{%") || text.contains("{{")).collect()
+    texts
+        .filter(|text| text.contains("{%") || text.contains("{{"))
+        .collect()
 }
 
 fn corpus() -> &'static [ChatTemplate] {
     static CORPUS: OnceLock<Vec<ChatTemplate>> = OnceLock::new();
     CORPUS.get_or_init(|| {
         let compiled = sources().into_iter();
-        compiled.filter_map(|source| template_properties::template(&source).ok()).collect()
+        compiled
+            .filter_map(|source| template_properties::template(&source).ok())
+            .collect()
     })
 }
 
@@ -103,7 +112,9 @@ fn corpus() -> &'static [ChatTemplate] {
 fn template_seeds() -> Vec<Vec<u8>> {
     let conversations = templates::conversations().into_iter().cycle();
     let seeds = sources().into_iter().zip(conversations);
-    seeds.map(|(source, conversation)| [source.as_bytes(), b"\xff", &conversation].concat()).collect()
+    seeds
+        .map(|(source, conversation)| [source.as_bytes(), b"\xff", &conversation].concat())
+        .collect()
 }
 
 /// Every conversation with a few of the templates.

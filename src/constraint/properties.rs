@@ -150,47 +150,44 @@ fn generated(constraint: Constraint, choices: FuzzInput<'_>) -> Option<(Vec<u8>,
 #[derive(Debug, Default)]
 struct Walk {
     text: Vec<u8>,
+    tokens: usize,
     may_end: bool,
     /// What did not hold.
     broken: Option<&'static str>,
 }
 
-/// Draws allowed tokens, each chosen by a byte, as long as there are bytes; and then the shortest way to an end.
+/// Draws allowed tokens, each chosen by a byte, as long as there are bytes; and then the first ones until it may end.
 fn walk(constraint: &Constraint, choices: &[u8]) -> Option<Walk> {
     static COMPILER: OnceLock<(ConstraintCompiler, Vec<Option<Vec<u8>>>)> = OnceLock::new();
     let (compiler, words) = COMPILER.get_or_init(|| (testing::compiler(), testing::texts()));
     let mut matcher = compiler.compile_here(constraint).ok()?;
     let mut walk = Walk::default();
     let mut choices = choices.iter();
-    for _ in 0..MAX_TOKENS {
+    loop {
         let (Ok(mask), Ok(may_end)) = (matcher.mask(), matcher.may_end()) else {
             return None;
         };
         walk.may_end = may_end;
         if mask.allows(testing::END) != may_end {
-            walk.broken = Some("an answer may end where its end is allowed");
+            walk.broken = Some("an answer may end where its end is allowed, and nowhere else");
         }
         let choice = choices.next();
-        if matcher.is_complete() || (may_end && choice.is_none()) {
-            break;
+        walk.tokens += 1;
+        if matcher.is_complete() || (may_end && choice.is_none()) || walk.tokens > MAX_TOKENS {
+            return Some(walk);
         }
-        let texts = (0..)
-            .zip(words)
-            .filter_map(|(id, text)| Some((Token(id), text.as_ref()?)));
-        let allowed: Vec<_> = texts.filter(|&(token, _)| mask.allows(token)).collect();
-        let Some(&(token, text)) =
-            allowed.get(usize::from(choice.copied().unwrap_or_default()) % allowed.len().max(1))
-        else {
-            // Nothing but the end, or a control token.
-            return may_end.then_some(walk);
-        };
+        let texts = (0..).zip(words);
+        let texts = texts.filter_map(|(id, text)| Some((Token(id), text.as_ref()?)));
+        let allowed: Vec<_> = texts.filter(|(token, _)| mask.allows(*token)).collect();
+        let chosen = usize::from(choice.copied().unwrap_or_default());
+        // Else there is nothing but the end, or a control token.
+        let (token, text) = *allowed.get(chosen.checked_rem(allowed.len())?)?;
         walk.text.extend(text);
         if matcher.accept(token).is_err() {
             walk.broken = Some("a token that is allowed is accepted");
-            break;
+            return Some(walk);
         }
     }
-    Some(walk)
 }
 
 /// Constraints to begin with.

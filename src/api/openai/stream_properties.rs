@@ -9,7 +9,7 @@ use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
 use crate::api::sse_reader::{Frame, frames};
 use crate::api::studio::LegacyStreamEncoder;
-use crate::fuzz_input::FuzzInput;
+use crate::fuzz_input::{FuzzInput, dictionary};
 use crate::generation::{
     Choice, Delta, FinishReason, MadeCall, PromptProgress, ScoredToken, Summary, Timings,
     TokenLogprob, ToolCallDelta, Usage,
@@ -365,6 +365,22 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     bodies.iter().map(|body| [&head, *body].concat()).collect()
 }
 
+/// What means something in a stream, and would if it were not escaped.
+pub(crate) fn words() -> String {
+    dictionary([
+        "data: ",
+        "\n\n",
+        "\r",
+        "data: [DONE]\n\n",
+        "\"}",
+        "\\",
+        "\0",
+        "\u{2028}",
+        "\u{85}",
+        ": ",
+    ])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +389,7 @@ mod tests {
     #[test]
     fn examples_are_read_back() {
         seeds().iter().for_each(|seed| check(seed));
+        assert!(words().contains("\"data: \""));
     }
 
     proptest! {

@@ -47,6 +47,9 @@ pub(super) struct Sink {
     content: Flow,
     #[cfg(any(test, fuzzing))]
     pub(super) fates: Vec<Fate>,
+    /// Bytes of all fates.
+    #[cfg(any(test, fuzzing))]
+    pub(super) decided: usize,
 }
 
 impl Sink {
@@ -60,10 +63,7 @@ impl Sink {
             return;
         }
         #[cfg(any(test, fuzzing))]
-        match self.fates.last_mut() {
-            Some(Fate::Kept(last, kept)) if *last == kind => kept.push_str(text),
-            _ => self.fates.push(Fate::Kept(kind, text.to_owned())),
-        }
+        self.note(Fate::Kept(kind, text.to_owned()));
         self.insert(kind, text);
     }
 
@@ -74,12 +74,22 @@ impl Sink {
     /// Text of the input that is left out.
     pub(super) fn markup(&mut self, text: &str) {
         #[cfg(any(test, fuzzing))]
-        match self.fates.last_mut() {
-            Some(Fate::Markup(last)) => last.push_str(text),
-            _ => self.fates.push(Fate::Markup(text.to_owned())),
-        }
+        self.note(Fate::Markup(text.to_owned()));
         // Only tests ask where it went.
         let _ = (self, text);
+    }
+
+    #[cfg(any(test, fuzzing))]
+    fn note(&mut self, fate: Fate) {
+        let (Fate::Kept(_, text) | Fate::Markup(text)) = &fate;
+        self.decided += text.len();
+        match (self.fates.last_mut(), &fate) {
+            (Some(Fate::Markup(last)), Fate::Markup(text)) => last.push_str(text),
+            (Some(Fate::Kept(last_kind, last)), Fate::Kept(kind, text)) if last_kind == kind => {
+                last.push_str(text);
+            }
+            _ => self.fates.push(fate),
+        }
     }
 
     /// What comes next of this kind is separated from what was before, by a blank line.

@@ -43,13 +43,13 @@ pub(super) fn read(
     let mut splitter = ReasoningSplitter::new(format, start);
     let mut reading = Reading::default();
     let mut pushed = 0;
+    // A blank has up to three bytes.
+    let most = longest_tag(format) + 3 * MAX_BLANKS;
     for piece in pieces {
         reading.take(splitter.push(piece));
         pushed += piece.len();
-        let read: usize = fate_texts(splitter.fates()).map(str::len).sum();
-        // A blank has up to three bytes.
-        let most = longest_tag(format) + 3 * MAX_BLANKS;
-        assert!(pushed - read < most, "{} bytes wait", pushed - read);
+        let waiting = pushed - splitter.decided();
+        assert!(waiting < most, "{waiting} bytes wait");
     }
     reading.take(splitter.finish(ending));
     let text = pieces.concat();

@@ -108,6 +108,12 @@ impl ReasoningSplitter {
         matches!(&self.machine, Machine::Tagged(tagged) if tagged.unopened)
     }
 
+    /// Bytes of which it is decided what they are.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn decided(&self) -> usize {
+        self.sink.decided
+    }
+
     #[cfg(any(test, fuzzing))]
     pub(super) fn fates(&self) -> &[super::piece::Fate] {
         &self.sink.fates

@@ -35,8 +35,9 @@ pub(crate) fn check(bytes: &[u8]) {
     // A file that was cut is refused, unless only what nobody reads is gone.
     for cut in [bytes.len() / 2, bytes.len().saturating_sub(1)] {
         if let Ok(cut) = read(&bytes[..cut]) {
-            assert_eq!(cut.metadata, header.metadata);
-            assert_eq!(cut.tensors, header.tensors);
+            // As text, because NaN differs from itself.
+            let shown = |header: &GgufHeader| format!("{:?} {:?}", header.metadata, header.tensors);
+            assert_eq!(shown(&cut), shown(&header));
         }
     }
 }
