@@ -22,9 +22,7 @@ memory_mib=2048
 at_once=2
 
 host=$(rustc -vV | sed -n 's/^host: //p')
-build_dir="${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}"
-build_dir="${build_dir:-$rein_cache/fuzz/target}"
-binaries="$build_dir/$host/release"
+binaries="$fuzz_target_dir/$host/release"
 corpora="$rein_cache/fuzz/corpus"
 
 # LLVM's coverage pass, as libFuzzer wants it. With --target they apply to no build script.
@@ -39,7 +37,7 @@ instrumentation=(
 all_targets() { find fuzz/fuzz_targets -name '*.rs' -exec basename {} .rs \; | sort; }
 
 build() {
-    CARGO_TARGET_DIR="$build_dir" RUSTFLAGS="${instrumentation[*]}" cargo build --release --locked \
+    CARGO_TARGET_DIR="$fuzz_target_dir" RUSTFLAGS="${instrumentation[*]}" cargo build --release --locked \
         --manifest-path fuzz/Cargo.toml --target "$host" >&2
 }
 
@@ -56,7 +54,7 @@ fuzz() {
     REIN_FUZZ_PREPARE="$work" "$binaries/$target" 2>/dev/null
     REIN_FUZZ_CURRENT="$work/current" "$binaries/$target" "${limit[@]}" \
         -timeout="$seconds_per_input" -rss_limit_mb="$memory_mib" -dict="$work/words.dict" \
-        -artifact_prefix="fuzz/artifacts/$target/" -print_final_stats=1 \
+        -artifact_prefix="fuzz/artifacts/$target/" -print_final_stats=1 -print_funcs=0 \
         "$corpora/$target" "$work/seeds" >"$work/log" 2>&1
 }
 

@@ -34,6 +34,10 @@ macro_rules! fuzz {
 
 impl Target {
     /// Before the first input.
+    ///
+    /// # Panics
+    ///
+    /// Where what was asked for cannot be written.
     pub fn begin(&self) {
         if let Some(directory) = std::env::var_os(PREPARE) {
             self.prepare(Path::new(&directory))
@@ -50,6 +54,10 @@ impl Target {
     }
 
     /// Tries one input.
+    ///
+    /// # Panics
+    ///
+    /// Where a promise is broken, or the input cannot be written down.
     pub fn run(&self, data: &[u8]) {
         note(data).expect("the current input can be written");
         (self.check)(data);

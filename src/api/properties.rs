@@ -180,6 +180,7 @@ fn check_sampling(sampling: &SamplingParams) {
 
 /// Instructions come first, if at all, and the conversation can be rendered.
 fn check_prompt(prompt: &ChatPrompt) {
+    static CHATML: OnceLock<ChatTemplate> = OnceLock::new();
     let is_system = |message: &ChatMessage| message.role == Role::System;
     assert!(!prompt.messages.iter().skip(1).any(is_system));
     assert!(!prompt.messages.iter().all(is_system));
@@ -193,7 +194,6 @@ fn check_prompt(prompt: &ChatPrompt) {
         );
         assert!(message.tool_calls.is_empty() || message.role == Role::Assistant);
     }
-    static CHATML: OnceLock<ChatTemplate> = OnceLock::new();
     let chatml = || ChatTemplate::chatml(SpecialTokens::default(), Vec::new());
     let template = CHATML.get_or_init(|| chatml().expect("ChatML is a template"));
     let input = RenderInput {

@@ -15,6 +15,8 @@ mod clock;
 mod compare;
 mod compile;
 mod context;
+#[cfg(any(test, fuzzing))]
+mod conversation;
 mod error;
 mod filters;
 mod input;

@@ -6,6 +6,8 @@ mod head;
 mod logprobs;
 mod messages;
 pub mod models;
+#[cfg(any(test, fuzzing))]
+mod said;
 mod sampling;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod stream_properties;

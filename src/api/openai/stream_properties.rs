@@ -1,21 +1,15 @@
 //! What holds for every stream, whatever comes: clients read back what was said. Unit tests and `fuzz/` ask for the same.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
+use super::said::Said;
 use super::{ChatStreamEncoder, CompletionHead, chat_response};
 use crate::api::errors::{ApiError, Surface};
 use crate::api::sse;
 use crate::api::sse_reader::{Frame, frames};
 use crate::api::studio::LegacyStreamEncoder;
 use crate::fuzz_input::{FuzzInput, dictionary};
-use crate::generation::{
-    Choice, Delta, FinishReason, MadeCall, PromptProgress, ScoredToken, Summary, Timings,
-    TokenLogprob, ToolCallDelta, Usage,
-};
-use crate::llama::Token;
-use crate::stop::StopCause;
+use crate::generation::{Delta, MadeCall};
 
 /// The most answers to a request in here.
 const MAX_ANSWERS: usize = 3;
@@ -37,138 +31,6 @@ pub(crate) fn check(data: &[u8]) {
         check_legacy(&said, answer);
     }
     check_comment(&head.model);
-}
-
-/// What the answers to a request said, in any order that the pipeline could say it in.
-#[derive(Debug, Default)]
-struct Said {
-    deltas: Vec<(usize, Delta)>,
-    /// The same put together, as for an answer in one piece.
-    choices: Vec<Choice>,
-    /// Of each answer: whether its calls were made, or broke off.
-    calls: Vec<Vec<bool>>,
-    /// What went wrong; the last thing that was said then.
-    failure: Option<String>,
-}
-
-impl Said {
-    fn make(input: &mut FuzzInput<'_>, answers: usize) -> Self {
-        let mut said = Self {
-            choices: vec![Choice::default(); answers],
-            calls: vec![Vec::new(); answers],
-            ..Self::default()
-        };
-        while !input.is_empty() && said.failure.is_none() {
-            let answer = usize::from(input.byte()) % answers;
-            let delta = said.delta(input, answer);
-            said.say(answer, delta);
-        }
-        for answer in 0..answers {
-            said.say(answer, Delta::Done(summary(input)));
-        }
-        said
-    }
-
-    /// Something that may come next.
-    fn delta(&self, input: &mut FuzzInput<'_>, answer: usize) -> Delta {
-        let choice = &self.choices[answer];
-        let open = choice.open_call.is_some();
-        let index = self.calls[answer].len();
-        match input.byte() % 16 {
-            0..4 if open => Delta::ToolCall(ToolCallDelta::Arguments {
-                index,
-                json: input.text(),
-            }),
-            4 if open => Delta::ToolCall(ToolCallDelta::Abandoned { index }),
-            _ if open => Delta::ToolCall(ToolCallDelta::Ended { index }),
-            0..3 => Delta::ToolCall(ToolCallDelta::Begun {
-                index,
-                id: input.text(),
-                name: input.text(),
-            }),
-            3 => Delta::Progress(PromptProgress {
-                total: input.number() as u32,
-                cached: input.number() as u32,
-                processed: input.number() as u32,
-                elapsed: Duration::from_micros(input.number()),
-            }),
-            4 => Delta::Done(summary(input)),
-            5 => Delta::Failed {
-                message: input.text(),
-            },
-            6..9 => Delta::Text {
-                text: input.text(),
-                tokens: vec![Token(1)],
-                logprobs: vec![logprob(input)],
-            },
-            _ => Delta::Text {
-                text: input.text(),
-                tokens: vec![Token(1)],
-                logprobs: Vec::new(),
-            },
-        }
-    }
-
-    /// Nothing comes behind the end of an answer, or behind a failure.
-    fn say(&mut self, answer: usize, delta: Delta) {
-        let choice = &mut self.choices[answer];
-        if choice.summary.is_some() || self.failure.is_some() {
-            return;
-        }
-        match &delta {
-            Delta::Progress(_) => {}
-            Delta::Text { text, logprobs, .. } => {
-                choice.text.push_str(text);
-                choice.logprobs.extend(logprobs.iter().cloned());
-            }
-            Delta::ToolCall(call) => {
-                match call {
-                    ToolCallDelta::Ended { .. } => self.calls[answer].push(true),
-                    ToolCallDelta::Abandoned { .. } => self.calls[answer].push(false),
-                    ToolCallDelta::Begun { .. } | ToolCallDelta::Arguments { .. } => {}
-                }
-                choice.take_call(call.clone());
-            }
-            Delta::Done(summary) => choice.summary = Some(summary.clone()),
-            Delta::Failed { message } => self.failure = Some(message.clone()),
-        }
-        self.deltas.push((answer, delta));
-    }
-}
-
-fn summary(input: &mut FuzzInput<'_>) -> Summary {
-    let reasons = [
-        FinishReason::EndOfTurn,
-        FinishReason::StopString,
-        FinishReason::Length,
-        FinishReason::Stopped(StopCause::User),
-        FinishReason::Stopped(StopCause::Deadline),
-    ];
-    Summary {
-        reason: input.choice(&reasons),
-        usage: Usage {
-            prompt_tokens: input.number() as u32,
-            cached_tokens: input.number() as u32,
-            completion_tokens: input.number() as u32,
-        },
-        timings: Timings {
-            prompt: Duration::from_micros(input.number()),
-            decode: Duration::from_micros(input.number()),
-            ..Timings::default()
-        },
-    }
-}
-
-fn logprob(input: &mut FuzzInput<'_>) -> TokenLogprob {
-    let mut scored = || ScoredToken {
-        token: Token(input.byte().into()),
-        logprob: f32::from_bits(input.number() as u32),
-        bytes: input.part().to_vec(),
-    };
-    TokenLogprob {
-        drawn: scored(),
-        top: vec![scored()],
-    }
 }
 
 /// What a client has of one answer.
@@ -198,7 +60,7 @@ fn check_chat(head: &CompletionHead, said: &Said, surface: Surface, include_usag
     assert!(encoder.delta(0, &late).is_empty());
     assert!(encoder.fail(&ApiError::internal("late")).is_empty());
 
-    let mut heard: Vec<Heard> = said.choices.iter().map(|_| Heard::default()).collect();
+    let mut clients: Vec<Heard> = said.choices.iter().map(|_| Heard::default()).collect();
     let mut frames = frames(&stream).into_iter();
     assert_eq!(frames.next_back(), Some(Frame::Done));
     if let Some(message) = &said.failure {
@@ -220,12 +82,12 @@ fn check_chat(head: &CompletionHead, said: &Said, surface: Surface, include_usag
         }
         for choice in chunk["choices"].as_array().expect("a list of answers") {
             let answer = choice["index"].as_u64().expect("a number") as usize;
-            heard[answer].hear(choice);
+            clients[answer].hear(choice);
         }
     }
     let whole = chat_response(head, &said.choices, true);
-    for (answer, heard) in heard.iter().enumerate() {
-        check_heard(heard, said, answer, &whole["choices"][answer]);
+    for (answer, client) in clients.iter().enumerate() {
+        check_heard(client, said, answer, &whole["choices"][answer]);
     }
     if said.failure.is_none() {
         let wanted = include_usage.unwrap_or(surface == Surface::Studio);
@@ -281,16 +143,16 @@ impl Heard {
 }
 
 /// The stream says what was said, and so does the answer in one piece.
-fn check_heard(heard: &Heard, said: &Said, answer: usize, whole: &Value) {
+fn check_heard(client: &Heard, said: &Said, answer: usize, whole: &Value) {
     let choice = &said.choices[answer];
-    assert_eq!(heard.content, choice.text, "{said:?}");
+    assert_eq!(client.content, choice.text, "{said:?}");
     let scored: Vec<Value> = choice
         .logprobs
         .iter()
         .map(|token| token.drawn.bytes.clone().into())
         .collect();
-    assert_eq!(heard.scored, scored, "{said:?}");
-    let made = heard.calls.iter().zip(&said.calls[answer]);
+    assert_eq!(client.scored, scored, "{said:?}");
+    let made = client.calls.iter().zip(&said.calls[answer]);
     let made: Vec<&MadeCall> = made
         .filter_map(|(call, made)| made.then_some(call))
         .collect();
@@ -300,7 +162,7 @@ fn check_heard(heard: &Heard, said: &Said, answer: usize, whole: &Value) {
         "{said:?}"
     );
     let Some(summary) = &choice.summary else {
-        assert_eq!(heard.finish_reason, None, "{said:?}");
+        assert_eq!(client.finish_reason, None, "{said:?}");
         return;
     };
     let reason = if choice.calls_tools() {
@@ -308,7 +170,7 @@ fn check_heard(heard: &Heard, said: &Said, answer: usize, whole: &Value) {
     } else {
         summary.reason.as_openai()
     };
-    assert_eq!(heard.finish_reason.as_deref(), Some(reason), "{said:?}");
+    assert_eq!(client.finish_reason.as_deref(), Some(reason), "{said:?}");
     assert_eq!(whole["finish_reason"], reason, "{said:?}");
     let content = &whole["message"]["content"];
     assert!(

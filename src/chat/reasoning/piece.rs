@@ -172,6 +172,10 @@ impl Blanks {
         self.0.drain(..).collect()
     }
 
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     pub(super) fn have_line_break(&self) -> bool {
         self.0.contains(&'\n')
     }

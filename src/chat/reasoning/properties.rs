@@ -69,11 +69,12 @@ fn check_tags(format: ReasoningFormat, text: &str, fates: &[Fate]) {
     let quotes = text.contains(['`', '~', '"', '\'', '“', '‘']);
     let counts = |kind: Kind, mark: Mark| match (kind, mark) {
         (Kind::Reasoning, Mark::Close) => tags.style != Style::Prose,
-        (Kind::Reasoning, Mark::Open) => tags.style == Style::Control,
+        (Kind::Reasoning, Mark::Open) | (Kind::Content, Mark::AnswerClose) => {
+            tags.style == Style::Control
+        }
         (Kind::Content, Mark::Open | Mark::Close | Mark::AnswerOpen) => {
             tags.style == Style::Control && !quotes
         }
-        (Kind::Content, Mark::AnswerClose) => tags.style == Style::Control,
         _ => false,
     };
     for fate in fates {

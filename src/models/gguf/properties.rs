@@ -5,6 +5,8 @@ use std::io::Cursor;
 use super::testing::GgufWriter;
 use super::{GgufError, GgufHeader};
 use crate::fuzz_input::dictionary;
+use crate::llama::KvType;
+use crate::models::kv::kv_bytes;
 
 /// Reads any bytes as a model's file; panics where a promise is broken.
 pub(crate) fn check(bytes: &[u8]) {
@@ -22,7 +24,7 @@ pub(crate) fn check(bytes: &[u8]) {
         header.sliding_window(),
     ] {
         assert!(
-            count.is_none_or(|count| count <= u64::from(u32::MAX)),
+            count.is_none_or(|count| u32::try_from(count).is_ok()),
             "{count:?}"
         );
     }
@@ -32,6 +34,9 @@ pub(crate) fn check(bytes: &[u8]) {
         header.chat_template(),
         header.vocab_len(),
     );
+    for n_ctx in [1, 4096, u64::MAX] {
+        let _ = kv_bytes(&header, n_ctx, KvType::F16);
+    }
     // A file that was cut is refused, unless only what nobody reads is gone.
     for cut in [bytes.len() / 2, bytes.len().saturating_sub(1)] {
         if let Ok(cut) = read(&bytes[..cut]) {

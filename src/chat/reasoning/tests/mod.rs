@@ -112,6 +112,15 @@ fn text_that_can_be_no_tag_waits_for_nothing() {
 }
 
 #[test]
+fn blanks_keep_their_order_where_more_come_than_may_wait() {
+    let text = format!("{}{}4", "\t".repeat(17), "\n".repeat(17));
+    for format in ReasoningFormat::ALL {
+        let read = read(format, ThoughtStart::Absent, &[&text], Ending::Natural);
+        assert_eq!(read.content, text, "{format:?}");
+    }
+}
+
+#[test]
 fn the_end_of_a_cut_answer_is_no_tag() {
     use ReasoningFormat::Think;
     let cases = [
