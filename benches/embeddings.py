@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does rein embed as llama-server does? Texts of 1 to some 350 words, each alone and all in one request; the least cosine.
+"""Does rein embed as llama-server does? 24 texts of 1 to 350 words over HTTP, each alone and all in one request; the least cosine.
 
 Each server's own rows, alone and together, are compared too: so much do they depend on the batch.
 
@@ -9,16 +9,17 @@ Example:
 
 import argparse
 import asyncio
-import json
+import base64
 import math
-import subprocess
+import struct
 import sys
+from dataclasses import replace
 
 import terminal
-from servers import LlamaServer, Settings
+from servers import LlamaServer, Rein, Server, Settings
 
 WORDS = "river stone cloud lantern meadow copper violin harbour winter garden engine paper".split()
-LENGTHS = [1, 2, 4, 8, 15, 30, 90, 350]
+LENGTHS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 18, 22, 26, 30, 40, 50, 70, 90, 120, 180, 250, 350]
 
 Row = list[float]
 
@@ -39,28 +40,31 @@ def least(ones: list[Row], others: list[Row]) -> float:
     return min(cosine(a, b) for a, b in zip(ones, others, strict=True))
 
 
-def ours(program: str, model: str, texts: list[str]) -> list[Row]:
-    lines = subprocess.run([program, model, *texts], stdout=subprocess.PIPE, check=True).stdout.splitlines()
-    return [json.loads(line) for line in lines]
+async def embed(server: Server, texts: list[str]) -> list[Row]:
+    # Base64 keeps all bits of the numbers.
+    answer = await server.call("POST", "/v1/embeddings", {"input": texts, "encoding_format": "base64"})
+    rows = [base64.b64decode(item["embedding"]) for item in sorted(answer["data"], key=lambda item: item["index"])]
+    return [list(struct.unpack(f"<{len(row) // 4}f", row)) for row in rows]
 
 
-async def theirs(server: LlamaServer, texts: list[str]) -> list[Row]:
-    answer = await server.call("POST", "/v1/embeddings", {"input": texts})
-    return [item["embedding"] for item in sorted(answer["data"], key=lambda item: item["index"])]
+async def alone_and_together(server: Server) -> tuple[list[Row], list[Row]]:
+    async with server:
+        alone = [(await embed(server, [text]))[0] for text in TEXTS]
+        return alone, await embed(server, TEXTS)
 
 
 async def run(args: argparse.Namespace) -> int:
+    settings = Settings(args.model, context=2048, parallel=1, threads=args.threads)
     # A sequence for each text, over one stream of cells: texts of one request then share
     # its batches too. (It ends with an assertion where -ub is no multiple of them.)
-    settings = Settings(args.model, context=2048, parallel=len(TEXTS), threads=args.threads,
-                        extra=["--embedding", "--pooling", "mean", "-ub", "2048", "--kv-unified"])
-    async with LlamaServer(args.llama_server, settings) as server:
-        their_alone = [(await theirs(server, [text]))[0] for text in TEXTS]
-        their_together = await theirs(server, TEXTS)
-    our_alone = [ours(args.embed, args.model, [text])[0] for text in TEXTS]
-    our_together = ours(args.embed, args.model, TEXTS)
+    theirs = replace(settings, parallel=len(TEXTS), context=4096,
+                     extra=["--embedding", "--pooling", "mean", "-ub", "2040", "-b", "2040", "--kv-unified"])
+    our_alone, our_together = await alone_and_together(Rein(args.rein, settings))
+    their_alone, their_together = await alone_and_together(LlamaServer(args.llama_server, theirs))
+    print(f"{len(TEXTS)} texts of {len(our_alone[0])} elements")
     print(f"alone, rein and llama-server: {least(our_alone, their_alone):.6f}")
     print(f"together, rein and llama-server: {least(our_together, their_together):.6f}")
+    print(f"rein together, llama-server alone: {least(our_together, their_alone):.6f}")
     print(f"rein, alone and together: {least(our_alone, our_together):.6f}")
     print(f"llama-server, alone and together: {least(their_alone, their_together):.6f}")
     return 0
@@ -69,7 +73,6 @@ async def run(args: argparse.Namespace) -> int:
 def main() -> int:
     parser = terminal.parser(__doc__)
     parser.add_argument("--llama-server", required=True, help="llama-server's binary")
-    parser.add_argument("--embed", default="target/release/examples/embed", help="rein's example (%(default)s)")
     return asyncio.run(run(parser.parse_args()))
 
 

@@ -136,7 +136,10 @@ fn measure(
 fn last(run: rein::Generation) -> Result<Summary, Failure> {
     for delta in run {
         match delta {
-            Delta::Progress(_) | Delta::Text { .. } | Delta::ToolCall(_) => {}
+            Delta::Progress(_)
+            | Delta::Text { .. }
+            | Delta::Reasoning { .. }
+            | Delta::ToolCall(_) => {}
             Delta::Done(summary) => return Ok(summary),
             Delta::Failed { message } => return Err(message.into()),
         }

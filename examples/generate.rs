@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stop = answer.stop_flag().clone();
     for (count, delta) in answer.enumerate() {
         match delta {
-            Delta::Progress(_) | Delta::ToolCall(_) => {}
+            Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => {}
             Delta::Text { text, .. } => {
                 print!("{text}");
                 std::io::stdout().flush()?;

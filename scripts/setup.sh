@@ -4,7 +4,7 @@
 # Usage: scripts/setup.sh [run|test|lint]
 #   run    (default) what building and serving needs: a C++ compiler, make, cmake, libclang, git,
 #          Python with venv (to fetch models), cargo
-#   test   that and cargo-nextest
+#   test   that, cargo-nextest, and Node.js with npm (for the client tests)
 #   lint   that and cargo-deny
 #
 # Debian and Ubuntu packages are installed as root or through password-free sudo. Where neither is
@@ -42,12 +42,17 @@ import importlib.util as util, sys
 sys.exit(not all(map(util.find_spec, ("venv", "ensurepip"))))'
 }
 
+# Old ones lack the test runner and fetch.
+has_node() { has node && node -e 'process.exit(parseInt(process.versions.node) < 18)'; }
+
+# find_missing_packages run|test|lint
 find_missing_packages() {
     { has c++ && has cc && has make; } || need 'build-essential' 'C and C++ compiler and make: compile llama.cpp'
     has cmake || need 'cmake' "llama.cpp's build system"
     has_libclang || need 'libclang-dev' "bindgen reads llama.cpp's headers through libclang"
     has_python_venv || need 'python3 python3-venv' 'pip fetches the models; the client tests are in Python'
     has git || need 'git' 'the source tree'
+    [ "$1" != test ] || { has_node && has npm; } || need 'nodejs npm' 'the client tests in JavaScript (Node.js 18 or newer)'
 }
 
 # The command that installs, as root, by sudo, or (empty) not by us.
@@ -109,7 +114,7 @@ run | test | lint) ;;
 *) die 64 "unknown argument '$1'; see scripts/setup.sh --help" ;;
 esac
 
-find_missing_packages
+find_missing_packages "${1:-run}"
 install_packages
 check_cargo
 case "${1:-run}" in

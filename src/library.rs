@@ -31,7 +31,7 @@ pub enum OpenError {
 /// let stop = answer.stop_flag().clone(); // set it from any thread
 /// for delta in answer {
 ///     match delta {
-///         Delta::Progress(_) | Delta::ToolCall(_) => {}
+///         Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => {}
 ///         Delta::Text { text, .. } => print!("{text}"),
 ///         Delta::Done(summary) => println!("\n{:?}", summary.usage),
 ///         Delta::Failed { message } => eprintln!("{message}"),

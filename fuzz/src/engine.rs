@@ -6,5 +6,12 @@ pub mod cost;
 pub mod drafts;
 #[path = "../../src/engine/events.rs"]
 mod events;
+#[path = "../../src/engine/pooled/normalize.rs"]
+mod normalize;
+
+/// What is pure of `src/engine/pooled`.
+pub mod pooled {
+    pub use super::normalize::Normalize;
+}
 
 pub use events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};

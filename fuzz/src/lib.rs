@@ -13,6 +13,7 @@ pub mod api;
 pub mod chat;
 #[path = "../../src/constraint/mod.rs"]
 pub mod constraint;
+pub mod embedding;
 pub mod engine;
 #[path = "../../src/fuzz_input.rs"]
 mod fuzz_input;
@@ -28,5 +29,5 @@ pub mod harness;
 mod targets;
 
 pub use targets::{
-    CONSTRAINTS, CONVERSATIONS, GGUF, REASONING, REQUESTS, STREAMS, TEMPLATES, TOOL_CALLS,
+    ANSWERS, CONSTRAINTS, CONVERSATIONS, GGUF, REASONING, REQUESTS, STREAMS, TEMPLATES, TOOL_CALLS,
 };

@@ -12,7 +12,7 @@ pub use kv_type::{KvType, UnknownKvType};
 pub use token::Token;
 
 /// How a text becomes tokens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenizeOptions {
     /// Add BOS/EOS as the model wants them.
     pub add_special: bool,

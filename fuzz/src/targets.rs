@@ -11,6 +11,7 @@ use crate::chat::template_properties as templates;
 use crate::chat::tools::properties as tool_calls;
 use crate::chat::{ChatTemplate, template_properties};
 use crate::constraint::properties as constraints;
+use crate::generation::answer_properties as answers;
 use crate::harness::Target;
 use crate::models::gguf::properties as gguf;
 
@@ -54,6 +55,13 @@ pub static TOOL_CALLS: Target = Target {
     check: tool_calls::check,
     seeds: tool_calls::seeds,
     words: tool_calls::words,
+};
+
+/// Thoughts and calls together, as the pipeline reads them: streamed is whole, each token is told once.
+pub static ANSWERS: Target = Target {
+    check: answers::check,
+    seeds: answers::seeds,
+    words: answers::words,
 };
 
 /// Grammars and schemas: checked, converted, and what is generated under them is what they describe.

@@ -17,5 +17,6 @@ pub mod sse;
 #[cfg(any(test, fuzzing))]
 mod sse_reader;
 pub mod studio;
+pub mod tokens;
 
 pub use errors::{ApiError, Surface};

@@ -6,14 +6,18 @@ use serde_json::Value;
 
 use super::errors::{ApiError, Surface};
 use super::json;
+use super::openai::completions::{CompletionRequest, MAX_RUNS};
+use super::openai::embeddings::{EmbeddingsRequest, MAX_INPUTS};
+use super::openai::rerank::{MAX_DOCUMENTS, RerankBody};
 use super::openai::{
-    ChatRequest, MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_ID_BYTES, MAX_LOGIT_BIAS,
-    MAX_TOOL_NAME_BYTES, MAX_TOOLS,
+    ChatRequest, MAX_BUDGET_MESSAGE_BYTES, MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_ID_BYTES,
+    MAX_LOGIT_BIAS, MAX_TOOL_NAME_BYTES, MAX_TOOLS,
 };
 use super::studio::{
     LegacyRequest, LoadRequest, MAX_PATH_BYTES, MAX_SEQ_LENGTH, MAX_TEMPLATE_BYTES, UnloadRequest,
     ValidateRequest, parse_cancel,
 };
+use super::tokens::{MAX_CONTENT_BYTES, TokenizeRequest, parse_detokenize};
 use crate::chat::{ChatMessage, ChatTemplate, RenderInput, Role, SpecialTokens};
 use crate::fuzz_input::dictionary;
 use crate::generation::{ChatPrompt, GenerateRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, Prompt};
@@ -41,11 +45,35 @@ pub(crate) fn check(body: &[u8]) {
     accepted(ChatRequest::parse(&value), |request| {
         assert!((1..=16).contains(&request.choices), "{request:?}");
         check_ids(&request.ids);
+        assert!(request.thinking.closing_message.len() <= MAX_BUDGET_MESSAGE_BYTES);
         check_generate(&request.generate);
     });
     accepted(LegacyRequest::parse(&value), |request| {
         check_ids(&request.ids);
         check_generate(&request.generate);
+    });
+    accepted(CompletionRequest::parse(&value), |request| {
+        assert!((1..=MAX_RUNS).contains(&(request.prompts.len() * request.choices)));
+        assert_ne!(request.suffix.as_deref(), Some(""));
+        check_ids(&request.ids);
+        check_form(&request.generate);
+    });
+    accepted(EmbeddingsRequest::parse(&value), |request| {
+        assert!((1..=MAX_INPUTS).contains(&request.inputs.len()));
+        assert_ne!(request.dimensions, Some(0));
+        check_ids(&request.ids);
+    });
+    accepted(RerankBody::parse(&value), |request| {
+        assert!((1..=MAX_DOCUMENTS).contains(&request.rerank.documents.len()));
+        assert!(!request.rerank.query.is_empty());
+        assert_ne!(request.top_n, Some(0));
+        check_ids(&request.ids);
+    });
+    accepted(TokenizeRequest::parse(&value), |request| {
+        assert!(request.content.len() <= MAX_CONTENT_BYTES);
+    });
+    accepted(parse_detokenize(&value), |tokens| {
+        assert!(tokens.iter().all(|token| token.0 >= 0));
     });
     accepted(LoadRequest::parse(&value), |request| {
         assert!((1..=MAX_PATH_BYTES).contains(&request.model_path.len()));
@@ -111,6 +139,14 @@ fn check_ids(ids: &RunIds) {
 }
 
 fn check_generate(request: &GenerateRequest) {
+    check_form(request);
+    match &request.prompt {
+        Prompt::Chat(prompt) => check_prompt(prompt),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn check_form(request: &GenerateRequest) {
     assert!(request.stop.len() <= MAX_STOP_STRINGS);
     assert!(
         request
@@ -128,15 +164,6 @@ fn check_generate(request: &GenerateRequest) {
                 .iter()
                 .all(|tool| (1..=MAX_TOOL_NAME_BYTES).contains(&tool.name.len()))
         );
-    }
-    // A form that cannot be enforced is an error too; finding that out may take milliseconds.
-    let _ = request
-        .constraint
-        .as_ref()
-        .map(crate::constraint::Constraint::kind);
-    match &request.prompt {
-        Prompt::Chat(prompt) => check_prompt(prompt),
-        other => panic!("{other:?}"),
     }
 }
 
@@ -213,106 +240,28 @@ fn check_prompt(prompt: &ChatPrompt) {
     }
 }
 
+/// Names and values of the fields of requests.
+const FIELDS: &str = "\
+messages role system developer user assistant tool content type text image_url tool_calls tool_call_id name id \
+function arguments parameters strict tools tool_choice auto required none parallel_tool_calls \
+auto_heal_tool_calls stream stream_options include_usage model cancel_id session_id completion_id message_id \
+temperature dynatemp_range top_k top_p min_p typical_p seed top_n_sigma xtc_probability dry_multiplier \
+dry_sequence_breakers mirostat repetition_penalty presence_penalty frequency_penalty repeat_last_n logit_bias \
+logprobs top_logprobs max_tokens max_completion_tokens min_tokens ignore_eos stop n deterministic \
+return_progress documents chat_template_kwargs enable_thinking reasoning_effort preserve_thinking \
+add_generation_prompt continue_final_message response_format json_object json_schema schema grammar lark regex \
+system_prompt max_new_tokens image_base64 model_path hf_token max_seq_length gguf_variant gpu_ids \
+chat_template_override cache_type_kv speculative_type force_cancel_active input prompt query suffix echo \
+best_of n_predict dimensions encoding_format embd_normalize top_n return_documents add_special parse_special \
+with_pieces tokens reasoning_format reasoning_budget reasoning_budget_message";
+
 /// What means something in a body.
 pub(crate) fn words() -> String {
     let punctuation = [
         "{\"", "\":", "\":\"", "\",\"", "[]", "{}", "},{", "null", "true", "false", "\\u0000",
         "\\ud800", "1e400", "-1", "0.5",
     ];
-    let fields = [
-        "messages",
-        "role",
-        "system",
-        "developer",
-        "user",
-        "assistant",
-        "tool",
-        "content",
-        "type",
-        "text",
-        "image_url",
-        "tool_calls",
-        "tool_call_id",
-        "name",
-        "id",
-        "function",
-        "arguments",
-        "parameters",
-        "strict",
-        "tools",
-        "tool_choice",
-        "auto",
-        "required",
-        "none",
-        "parallel_tool_calls",
-        "auto_heal_tool_calls",
-        "stream",
-        "stream_options",
-        "include_usage",
-        "model",
-        "cancel_id",
-        "session_id",
-        "completion_id",
-        "message_id",
-        "temperature",
-        "dynatemp_range",
-        "top_k",
-        "top_p",
-        "min_p",
-        "typical_p",
-        "seed",
-        "top_n_sigma",
-        "xtc_probability",
-        "dry_multiplier",
-        "dry_sequence_breakers",
-        "mirostat",
-        "repetition_penalty",
-        "presence_penalty",
-        "frequency_penalty",
-        "repeat_last_n",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "max_tokens",
-        "max_completion_tokens",
-        "min_tokens",
-        "ignore_eos",
-        "stop",
-        "n",
-        "deterministic",
-        "return_progress",
-        "documents",
-        "chat_template_kwargs",
-        "enable_thinking",
-        "reasoning_effort",
-        "preserve_thinking",
-        "add_generation_prompt",
-        "continue_final_message",
-        "response_format",
-        "json_object",
-        "json_schema",
-        "schema",
-        "grammar",
-        "lark",
-        "regex",
-        "system_prompt",
-        "max_new_tokens",
-        "image_base64",
-        "model_path",
-        "hf_token",
-        "max_seq_length",
-        "gguf_variant",
-        "gpu_ids",
-        "chat_template_override",
-        "cache_type_kv",
-        "speculative_type",
-        "force_cancel_active",
-        "input",
-        "prompt",
-        "query",
-        "suffix",
-    ];
-    dictionary(punctuation.into_iter().chain(fields))
+    dictionary(punctuation.into_iter().chain(FIELDS.split(' ')))
 }
 
 #[cfg(test)]

@@ -97,7 +97,8 @@ pub(super) fn generate(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (mut whole, mut ids, mut logprobs) = (String::new(), Vec::new(), Vec::new());
     while let Some(delta) = generation.next_blocking() {
         match delta {
-            Delta::Progress(_) | Delta::ToolCall(_) => {}
+            // Thoughts are part of the text.
+            Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => {}
             Delta::Text {
                 text,
                 tokens,
@@ -140,6 +141,7 @@ fn request(args: &GenerateArgs) -> anyhow::Result<GenerateRequest> {
     };
     let mut request = GenerateRequest::new(prompt);
     request.max_tokens = args.max_tokens;
+    request.thoughts.inline = true;
     request.stop.clone_from(&args.stop);
     request.deterministic = args.deterministic;
     if args.ignore_eos {

@@ -77,6 +77,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         }
         let mut request = GenerateRequest::new(Prompt::Chat(ChatPrompt::new(messages.clone())));
         request.sampling = args.sampling.params();
+        request.thoughts.inline = true;
         match runtime.block_on(answer(&model, request)) {
             Ok((text, note)) => {
                 println!("{note}");
@@ -113,7 +114,8 @@ async fn answer(
             }
         };
         match delta {
-            Some(Delta::Progress(_) | Delta::ToolCall(_)) => {}
+            // Thoughts are part of the text.
+            Some(Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_)) => {}
             Some(Delta::Text { text, .. }) => {
                 print!("{text}");
                 std::io::stdout().flush()?;

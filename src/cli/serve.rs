@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,6 +45,15 @@ pub(super) struct ServeArgs {
         env = "REIN_MAX_GENERATION_SECONDS"
     )]
     max_generation_seconds: u64,
+    /// Where thoughts go unless a request says otherwise: into a field of their own (`reasoning_content`), or into
+    /// the content, between `<think>` and `</think>`
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "auto",
+        env = "REIN_REASONING_FORMAT"
+    )]
+    reasoning_format: ReasoningPlace,
     /// Address to listen on; one that others can reach needs --api-key
     #[arg(long, default_value = "127.0.0.1", env = "REIN_HOST")]
     host: IpAddr,
@@ -70,6 +79,16 @@ pub(super) struct ServeArgs {
     slots: bool,
 }
 
+/// Where thoughts go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReasoningPlace {
+    /// A field of their own
+    Auto,
+    /// The content
+    #[value(alias = "none")]
+    Inline,
+}
+
 pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     if !args.host.is_loopback() && args.api_keys.is_empty() {
         bail!(
@@ -87,6 +106,7 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         allowed_origins: args.allowed_origins,
         max_generation: (args.max_generation_seconds > 0)
             .then(|| Duration::from_secs(args.max_generation_seconds)),
+        inline_thoughts: args.reasoning_format == ReasoningPlace::Inline,
         load,
         ..ServerConfig::default()
     };

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::limits::{COMPILE_STACK_BYTES, MAX_SOURCE_BYTES};
 use super::{Constraint, ConstraintCompiler, ConstraintError, enforceable_schema, testing};
 use crate::chat::tools::{
-    DeclaredTool, Ending, ToolCallParser, ToolEvent, ToolFormat, ToolGrammar, ToolParserOptions,
-    tool_grammar,
+    DeclaredTool, Ending, Otherwise, ToolCallParser, ToolEvent, ToolFormat, ToolGrammar,
+    ToolParserOptions, tool_grammar,
 };
 use crate::fuzz_input::{FuzzInput, dictionary};
 use crate::llama::Token;
@@ -93,7 +93,7 @@ fn check_tools(format: ToolFormat, parameters: &Value, choices: FuzzInput<'_>) {
     let grammar = tool_grammar(&ToolGrammar {
         format,
         tools: &tools,
-        required: true,
+        otherwise: Otherwise::Nothing,
         parallel: true,
         strict: true,
         control_token: &|_| None,

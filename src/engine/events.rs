@@ -88,6 +88,8 @@ pub struct Usage {
     pub cached_tokens: u32,
     /// Tokens drawn, the end-of-generation token included.
     pub completion_tokens: u32,
+    /// Those of them that were thoughts.
+    pub reasoning_tokens: u32,
 }
 
 /// Durations of a run. `prompt` covers admission to first token, `decode` first to last token.

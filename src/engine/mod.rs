@@ -27,6 +27,7 @@ pub mod pooled;
 pub mod prefix;
 mod run;
 mod run_handle;
+mod run_thoughts;
 pub mod text;
 
 pub use dry::dry_breakers;

@@ -11,8 +11,10 @@ use super::error::DrawError;
 use super::events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
+use super::run_thoughts::RunThoughts;
 use super::text::{OutputText, Pushed};
 use super::{grid, handle};
+use crate::chat::reasoning::ThoughtBudget;
 use crate::constraint::{MaskAhead, Matcher};
 use crate::llama::{SeqId, Token};
 use crate::sampling::{Sampler, SamplingParams, TokenLogprobs};
@@ -33,6 +35,9 @@ pub struct RunSpec {
     pub stop: Vec<String>,
     /// Control tokens whose text is part of the answer's text; that of others is not.
     pub shown: Vec<Token>,
+    /// Follows the model's thoughts and ends those that grow too long; `None` where it has none. What it needs of control
+    /// tokens' texts has to be [shown](Self::shown).
+    pub thoughts: Option<ThoughtBudget>,
     /// Tokens that must come before the answer may end; `usize::MAX` means that it never ends by itself.
     pub min_tokens: usize,
     /// Whether the text has to be the same whatever else is computed.
@@ -75,6 +80,10 @@ pub(super) struct Run {
     pub(super) drafts: Option<RunDrafts>,
     /// What its constraint lets be drawn; `None` where it has none.
     masks: Option<MaskAhead>,
+    /// The form has begun; it holds from there to the end.
+    has_begun_form: bool,
+    /// Where its thoughts are. The form begins behind them.
+    thoughts: RunThoughts,
     /// Logits whose draw waits for its mask; empty where none does.
     held_row: Vec<f32>,
     pub(super) idle_steps: u32,
@@ -133,6 +142,8 @@ impl Run {
             sampler,
             drafts: None,
             masks,
+            has_begun_form: false,
+            thoughts: RunThoughts::new(spec.thoughts),
             held_row: Vec::new(),
             idle_steps: 0,
             awaits: None,
@@ -261,30 +272,48 @@ impl Run {
         }
     }
 
-    /// True where the answer has a form to keep to.
+    /// True where drafts go with it: what a form allows is known one token ahead only, and a text that has to come
+    /// next must not come behind a draft.
+    pub(super) fn may_draft(&self) -> bool {
+        !self.deterministic && self.masks.is_none() && !self.thoughts.may_force()
+    }
+
+    /// True where the next token comes before the form: in a thought.
+    fn thinks_before_form(&self) -> bool {
+        !self.has_begun_form && self.thoughts.come_first()
+    }
+
+    /// What the next token may be; `None` where it may be anything.
+    fn masks(&mut self) -> Option<&mut MaskAhead> {
+        let is_free = self.thinks_before_form();
+        self.masks.as_mut().filter(|_| !is_free)
+    }
+
+    /// True where the next token has a form to keep to.
     pub(super) fn is_constrained(&self) -> bool {
-        self.masks.is_some()
+        self.masks.is_some() && !self.thinks_before_form()
     }
 
     /// Waits a little for what the next token may be; false where that is not known yet.
     pub(super) fn knows_its_mask(&mut self, patience: Duration) -> bool {
-        let masks = self.masks.as_mut();
-        masks.is_none_or(|masks| masks.is_ready(patience))
+        self.masks().is_none_or(|masks| masks.is_ready(patience))
     }
 
     /// True where the answer has its form and nothing may follow. Never waits.
     pub(super) fn is_complete(&mut self) -> bool {
-        self.masks.as_mut().is_some_and(MaskAhead::is_complete)
+        self.masks().is_some_and(MaskAhead::is_complete)
     }
 
     /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws. Where the answer has
     /// a form, what the token after it may be is computed from here on, beside the decode.
     pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
-        let drawn = match &mut self.masks {
+        let is_free = self.thinks_before_form();
+        let drawn = match self.masks.as_mut().filter(|_| !is_free) {
             None => self.sampler.draw(logits, None)?,
             Some(masks) => {
                 let drawn = self.sampler.draw(logits, Some(masks.mask()?))?;
                 masks.advance(drawn.token);
+                self.has_begun_form = true;
                 drawn
             }
         };
@@ -313,6 +342,33 @@ impl Run {
         token
     }
 
+    /// The text that has to come next, with its control tokens.
+    pub(super) fn take_forced(&mut self) -> Option<String> {
+        self.thoughts.take_forced()
+    }
+
+    /// A token that nobody drew is accepted next.
+    pub(super) fn expect_forced(&mut self, token: Token) {
+        self.sampler.accept(token);
+        if self.sampling.logprobs.is_some() {
+            // It was certain, and nothing else could have come.
+            self.logprobs.push(TokenLogprobs {
+                logprob: 0.0,
+                top: Vec::new(),
+            });
+        }
+    }
+
+    /// Where the model wants to end its answer within a thought, and a form still has to follow: ends the thought instead,
+    /// and forgets what was drawn. False where the answer may end.
+    pub(super) fn refuses_end(&mut self) -> bool {
+        let refuses = self.masks.is_some() && self.thinks_before_form() && self.thoughts.end();
+        if refuses && self.sampling.logprobs.is_some() {
+            self.logprobs.pop();
+        }
+        refuses
+    }
+
     /// How many tokens may follow the next one.
     pub(super) fn room(&self) -> usize {
         self.max_new.saturating_sub(self.n_generated() + 1)
@@ -334,6 +390,7 @@ impl Run {
         let Some(bytes) = bytes else {
             return Some(FinishReason::EndOfTurn);
         };
+        self.thoughts.follow(bytes);
         match self.text.push(bytes) {
             Pushed::Text(text) => self.ready.push_str(&text),
             Pushed::Stopped(text) => {
@@ -413,6 +470,7 @@ impl Run {
                 prompt_tokens: self.n_prompt as u32,
                 cached_tokens: self.n_cached as u32,
                 completion_tokens: self.n_generated() as u32,
+                reasoning_tokens: self.thoughts.used(),
             },
             timings: Timings {
                 queued: admitted - self.submitted,

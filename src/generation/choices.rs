@@ -7,6 +7,8 @@ use super::{CallTally, Delta, Generation, Summary, TokenLogprob, ToolCallDelta};
 /// An answer as a whole.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Choice {
+    /// What the model thought before it, where thoughts are kept apart.
+    pub reasoning: String,
     /// Its text.
     pub text: String,
     /// The calls of tools that it makes, in their order; those that broke off are left out.

@@ -13,11 +13,17 @@ pub enum Delta {
     Text {
         /// The characters.
         text: String,
-        /// The tokens drawn since the previous delta (text may lag behind tokens).
+        /// The tokens drawn since the previous delta (text may lag behind tokens), without those of thoughts and calls.
         tokens: Vec<Token>,
         /// How likely each of `tokens` was, where the request asked for that
         /// ([`SamplingParams::logprobs`](crate::sampling::SamplingParams::logprobs)); else empty.
         logprobs: Vec<TokenLogprob>,
+    },
+    /// More of what the model thinks before it answers. Never empty, always whole characters. Only in conversations, and
+    /// not where the request wants thoughts within the text ([`super::ThoughtUse::inline`]).
+    Reasoning {
+        /// The characters.
+        text: String,
     },
     /// The model calls a tool; only where the request offers some.
     ToolCall(ToolCallDelta),

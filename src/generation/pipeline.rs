@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::answer_reader::AnswerReader;
+use super::prompt::{self, ReadPrompt};
 use super::tool_grammar::{self, ToolError};
 use super::tool_reader::ToolReader;
-use super::{ChatPrompt, Delta, GenerateRequest, Prompt, ScoredToken, TokenLogprob};
-use crate::chat::{Media, PromptPiece, RenderInput, TemplateError};
+use super::{Delta, GenerateRequest, ScoredToken, TokenLogprob};
+use crate::chat::{Media, TemplateError};
 use crate::constraint::{ConstraintError, Matcher};
 use crate::engine::{RunEvent, RunHandle, RunSpec, SubmitError};
-use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
+use crate::llama::{LlamaError, Token, Vocab};
 use crate::models::LoadedModel;
 use crate::sampling::TokenLogprobs;
-use crate::stop::StopFlag;
+use crate::stop::{StopCause, StopFlag};
 
 /// Why a generation did not begin. Nothing was computed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,11 @@ pub enum GenerateError {
         /// The last valid id.
         last: usize,
     },
+    /// A middle is to be written, and the model has no tokens for that.
+    #[error(
+        "the model has no tokens for writing what comes between a prompt and a suffix; leave `suffix` out, or load a model with fill-in-the-middle tokens (many code models have them)"
+    )]
+    NoInfill,
 }
 
 /// A generation that is under way. Dropping it stops it.
@@ -51,8 +58,7 @@ pub enum GenerateError {
 pub struct Generation {
     handle: RunHandle,
     n_prompt: usize,
-    /// Finds the calls in the text; `None` where there are no tools.
-    tools: Option<ToolReader>,
+    reader: AnswerReader,
     /// Pieces that came together.
     ready: VecDeque<Delta>,
     /// Keeps the weights until the last byte.
@@ -83,26 +89,56 @@ pub fn start_choices(
     flags: &[StopFlag],
     time_limit: Option<Duration>,
 ) -> Result<Vec<Generation>, GenerateError> {
-    let started = prepare(model, request).and_then(|(prompt, matcher)| {
-        let deadline = time_limit.map(|limit| Instant::now() + limit);
-        let run = |(choice, flag): (usize, &StopFlag)| {
-            let mut spec = run_spec(request, prompt.clone(), choice, deadline, flag);
+    let prompt = prompt::read(model, request).map(|prompt| vec![prompt]);
+    start_read(model, request, prompt, flags, time_limit)
+}
+
+/// As [`start_choices`], for prompts that are tokens already, in place of the request's own. The flags are those of the
+/// first prompt's answers, then those of the second's, and so on; every prompt has as many.
+pub fn start_prompts(
+    model: &Arc<LoadedModel>,
+    request: &GenerateRequest,
+    prompts: Vec<Vec<Token>>,
+    flags: &[StopFlag],
+    time_limit: Option<Duration>,
+) -> Result<Vec<Generation>, GenerateError> {
+    let prompts = prompts.into_iter().map(ReadPrompt::from).collect();
+    start_read(model, request, Ok(prompts), flags, time_limit)
+}
+
+fn start_read(
+    model: &Arc<LoadedModel>,
+    request: &GenerateRequest,
+    prompts: Result<Vec<ReadPrompt>, GenerateError>,
+    flags: &[StopFlag],
+    time_limit: Option<Duration>,
+) -> Result<Vec<Generation>, GenerateError> {
+    let deadline = time_limit.map(|limit| Instant::now() + limit);
+    let started = prompts.and_then(|prompts| {
+        let matcher = prepare(model, request)?;
+        let choices = flags.len().div_ceil(prompts.len().max(1)).max(1);
+        let run = |(prompt, choice, flag): (&ReadPrompt, usize, &StopFlag)| {
+            let mut spec = run_spec(model, request, prompt, choice, flag);
+            spec.deadline = deadline;
             spec.matcher = matcher.as_ref().map(Matcher::fork);
-            let markup = &model.tool_markup;
-            let tools = request.tools.as_ref();
-            if tools.is_some() {
-                spec.shown = markup.shown();
-            }
             let handle = model.engine.submit(spec)?;
+            let formats = model.tool_markup.formats();
+            let tools = request.tools.as_ref();
+            let tools = tools.map(|tools| ToolReader::new(formats, tools));
             Ok(Generation {
                 handle,
-                n_prompt: prompt.len(),
-                tools: tools.map(|tools| ToolReader::new(markup.formats(), tools)),
+                n_prompt: prompt.tokens.len(),
+                reader: AnswerReader::new(prompt.start.as_ref(), &request.thoughts, tools),
                 ready: VecDeque::new(),
                 model: model.clone(),
             })
         };
-        flags.iter().enumerate().map(run).collect()
+        let numbered = prompts.iter().zip(flags.chunks(choices));
+        let numbered = numbered.flat_map(|(prompt, flags)| {
+            let flags = flags.iter().enumerate();
+            flags.map(move |(choice, flag)| (prompt, choice, flag))
+        });
+        numbered.map(run).collect()
     });
     if started.is_err() {
         // Those that were submitted are stopped by being dropped; the others never begin.
@@ -112,35 +148,49 @@ pub fn start_choices(
 }
 
 fn run_spec(
+    model: &LoadedModel,
     request: &GenerateRequest,
-    prompt: Vec<Token>,
+    prompt: &ReadPrompt,
     choice: usize,
-    deadline: Option<Instant>,
     flag: &StopFlag,
 ) -> RunSpec {
+    let start = prompt.start.as_ref();
     let mut sampling = request.sampling.clone();
     sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(choice as u64));
     RunSpec {
-        prompt,
+        prompt: prompt.tokens.clone(),
         sampling,
         matcher: None,
         max_tokens: request.max_tokens,
         stop: request.stop.clone(),
-        shown: Vec::new(),
+        shown: shown(model, request, start.is_some()),
+        thoughts: start.map(|start| start.budget(&request.thoughts)),
         min_tokens: request.min_tokens,
         deterministic: request.deterministic,
         report_progress: request.report_progress,
         namespace: request.namespace,
-        deadline,
+        deadline: None,
         flag: flag.clone(),
     }
 }
 
-/// The tokens of the prompt, and the constraint compiled for this model.
+/// The control tokens whose texts the readers of an answer need.
+fn shown(model: &LoadedModel, request: &GenerateRequest, thinks: bool) -> Vec<Token> {
+    let mut shown = Vec::new();
+    if request.tools.is_some() {
+        shown = model.tool_markup.shown();
+    }
+    if let Some(markup) = model.thought_markup.as_ref().filter(|_| thinks) {
+        shown.extend_from_slice(markup.shown());
+    }
+    shown
+}
+
+/// Checks what only the model can, and compiles the constraint for it.
 fn prepare(
     model: &LoadedModel,
     request: &GenerateRequest,
-) -> Result<(Vec<Token>, Option<Matcher>), GenerateError> {
+) -> Result<Option<Matcher>, GenerateError> {
     let vocab = model.engine.model().vocab();
     for &(token, _) in &request.sampling.logit_bias {
         if vocab.check(&[token]).is_err() {
@@ -148,49 +198,9 @@ fn prepare(
             return Err(GenerateError::UnknownBiasToken { token, last });
         }
     }
-    let prompt = tokenize(model, &request.prompt)?;
-    let calls = match &request.tools {
-        Some(tools) => tool_grammar::constraint(tools, &model.tool_markup)?,
-        None => None,
-    };
-    let constraint = calls.as_ref().or(request.constraint.as_ref());
-    let matcher = constraint.map(|constraint| model.engine.compile(constraint));
-    Ok((prompt, matcher.transpose()?))
-}
-
-/// The tokens of a prompt, as a run of it would get them.
-pub fn tokenize(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<Token>, GenerateError> {
-    match prompt {
-        Prompt::Tokens(tokens) => Ok(tokens.clone()),
-        Prompt::Text(text) => Ok(model.tokenize_text(text)?),
-        Prompt::Chat(chat) => tokenize_chat(model, chat),
-    }
-}
-
-/// What the template wrote is read with its control tokens; what a client wrote stays text.
-fn tokenize_chat(model: &LoadedModel, chat: &ChatPrompt) -> Result<Vec<Token>, GenerateError> {
-    let pieces = model.template.render(&RenderInput {
-        tools: &chat.tools,
-        documents: &chat.documents,
-        kwargs: &chat.template_kwargs,
-        end: chat.end,
-        ..RenderInput::new(&chat.messages)
-    })?;
-    let vocab = model.engine.model().vocab();
-    let mut tokens = Vec::new();
-    for (index, piece) in pieces.iter().enumerate() {
-        let (text, parse_special) = match piece {
-            PromptPiece::Template(text) => (text, true),
-            PromptPiece::Literal(text) => (text, false),
-            PromptPiece::Media(media) => return Err(GenerateError::Media(*media)),
-        };
-        let options = TokenizeOptions {
-            add_special: index == 0 && model.adds_bos_to(text),
-            parse_special,
-        };
-        tokens.extend(vocab.tokenize(text, options)?);
-    }
-    Ok(tokens)
+    let constraint = tool_grammar::constraint(request, &model.tool_markup)?;
+    let matcher = constraint.map(|constraint| model.engine.compile(&constraint));
+    Ok(matcher.transpose()?)
 }
 
 impl Generation {
@@ -230,7 +240,7 @@ impl Generation {
         self.ready.pop_front()
     }
 
-    /// Makes deltas of what the engine says: of text that may be part of a call, as many as are certain.
+    /// Makes deltas of what the engine says: of text that may be part of a tag or a call, as many as are certain.
     fn take(&mut self, event: RunEvent) {
         match event {
             RunEvent::Progress(progress) => self.ready.push_back(Delta::Progress(progress)),
@@ -244,38 +254,17 @@ impl Generation {
                 let logprobs = scored
                     .map(|(&token, logprobs)| with_texts(vocab, token, &logprobs))
                     .collect();
-                self.take_text(text, tokens, logprobs);
+                self.ready.extend(self.reader.read(text, tokens, logprobs));
+                if self.reader.is_over() {
+                    // What the model would add to it nobody sees.
+                    self.handle.flag().set(StopCause::Satisfied);
+                }
             }
             RunEvent::Done(summary) => {
-                if let Some(tools) = &mut self.tools {
-                    self.ready.extend(tools.finish(summary.reason));
-                }
+                self.ready.extend(self.reader.finish(summary.reason));
                 self.ready.push_back(Delta::Done(summary));
             }
             RunEvent::Failed { message } => self.ready.push_back(Delta::Failed { message }),
-        }
-    }
-
-    /// Beside tools the tokens go with the first text that came with them; those of calls go nowhere.
-    fn take_text(&mut self, text: String, tokens: Vec<Token>, logprobs: Vec<TokenLogprob>) {
-        let Some(reader) = &mut self.tools else {
-            self.ready.push_back(Delta::Text {
-                text,
-                tokens,
-                logprobs,
-            });
-            return;
-        };
-        let mut scored = Some((tokens, logprobs));
-        for mut delta in reader.read(&text) {
-            if let Delta::Text {
-                tokens, logprobs, ..
-            } = &mut delta
-                && let Some(scored) = scored.take()
-            {
-                (*tokens, *logprobs) = scored;
-            }
-            self.ready.push_back(delta);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::ToolUse;
+use super::{ThoughtUse, ToolUse};
 use crate::chat::{ChatMessage, PromptEnd};
 use crate::constraint::Constraint;
 use crate::llama::Token;
@@ -17,8 +17,11 @@ pub struct GenerateRequest {
     pub prompt: Prompt,
     /// How tokens are drawn.
     pub sampling: SamplingParams,
-    /// The form that the answer keeps to, from its first character to its last. Not beside tools that are
-    /// enforced ([`ToolUse::is_enforced`]): these have a form of their own.
+    /// What becomes of the thoughts of a model that has some; only in conversations.
+    pub thoughts: ThoughtUse,
+    /// The form that the answer keeps to, from the first character behind its thoughts to its last. Beside tools, JSON is
+    /// one of two things that the answer may be; other forms hold for calls too, so they do not go beside tools that are
+    /// enforced ([`ToolUse::is_enforced`]).
     pub constraint: Option<Constraint>,
     /// The tools that the answer may call; `None` reads everything as text.
     pub tools: Option<ToolUse>,
@@ -88,6 +91,7 @@ impl GenerateRequest {
         Self {
             prompt,
             sampling: SamplingParams::default(),
+            thoughts: ThoughtUse::default(),
             constraint: None,
             tools: None,
             max_tokens: None,

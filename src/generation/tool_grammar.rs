@@ -1,9 +1,9 @@
-//! [`constraint`]: the form of an answer that has to call tools, or whose calls have to be valid.
+//! [`constraint`]: the form of an answer, that of calls included.
 
 use serde_json::{Value, json};
 
-use super::ToolUse;
-use crate::chat::tools::{DeclaredTool, ToolGrammar, ToolGrammarError, tool_grammar};
+use super::{GenerateError, GenerateRequest, ToolUse};
+use crate::chat::tools::{DeclaredTool, Otherwise, ToolGrammar, ToolGrammarError, tool_grammar};
 use crate::constraint::{Constraint, ConstraintError, enforceable_schema};
 use crate::models::ToolMarkup;
 
@@ -23,29 +23,54 @@ pub enum ToolError {
     Grammar(#[from] ToolGrammarError),
 }
 
-/// The form; `None` where the request does not need one.
+/// The form of a request's answer; `None` where it may be anything.
+///
+/// Calls that have to be valid have a form. So have those beside JSON: the answer is one or the other then.
 pub(super) fn constraint(
-    tools: &ToolUse,
+    request: &GenerateRequest,
     markup: &ToolMarkup,
-) -> Result<Option<Constraint>, ToolError> {
-    if !tools.is_enforced() {
-        return Ok(None);
-    }
-    let declared: Vec<DeclaredTool> = tools
-        .declared
-        .iter()
-        .map(enforceable)
-        .collect::<Result<_, _>>()?;
+) -> Result<Option<Constraint>, GenerateError> {
+    let Some(tools) = &request.tools else {
+        return Ok(request.constraint.clone());
+    };
+    let schema = match &request.constraint {
+        Some(Constraint::JsonObject) => Some(enforceable_schema(&json!({"type": "object"}))?),
+        Some(Constraint::JsonSchema(schema)) => Some(enforceable_schema(schema)?),
+        _ => None,
+    };
+    let otherwise = match &schema {
+        _ if tools.must_call => Otherwise::Nothing,
+        Some(schema) => Otherwise::Json(schema),
+        None if tools.strict => Otherwise::Text,
+        None => return Ok(request.constraint.clone()),
+    };
+    let lark = calls(tools, otherwise, markup)?;
+    Ok(Some(Constraint::ToolCalls(lark)))
+}
+
+fn calls(
+    tools: &ToolUse,
+    otherwise: Otherwise<'_>,
+    markup: &ToolMarkup,
+) -> Result<String, ToolError> {
+    let declared = tools.declared.iter().map(|tool| match enforceable(tool) {
+        // Nobody has asked for this: the calls have a form only because the answer has one.
+        Err(_) if !tools.is_enforced() => Ok(DeclaredTool {
+            name: tool.name.clone(),
+            parameters: json!({"type": "object"}),
+        }),
+        tool => tool,
+    });
+    let declared: Vec<DeclaredTool> = declared.collect::<Result<_, _>>()?;
     let control_token = |text: &str| markup.control_token(text);
-    let lark = tool_grammar(&ToolGrammar {
+    Ok(tool_grammar(&ToolGrammar {
         format: markup.main_format(),
         tools: &declared,
-        required: tools.must_call,
+        otherwise,
         parallel: tools.parallel,
         strict: tools.strict,
         control_token: &control_token,
-    })?;
-    Ok(Some(Constraint::ToolCalls(lark)))
+    })?)
 }
 
 /// The tool with a schema that is checked, and written as it can be enforced: always one of an object. A tool without

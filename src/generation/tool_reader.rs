@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Delta, FinishReason, ToolCallDelta, ToolUse};
 use crate::chat::tools::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
+use crate::stop::StopCause;
 
 /// Reads one answer.
 #[derive(Debug)]
@@ -33,13 +34,14 @@ impl ToolReader {
     }
 
     /// The answer is over.
-    pub(super) fn finish(&mut self, reason: FinishReason) -> Vec<Delta> {
-        let ending = match reason {
-            FinishReason::EndOfTurn | FinishReason::StopString => Ending::Natural,
-            FinishReason::Length | FinishReason::Stopped(_) => Ending::Cut,
-        };
+    pub(super) fn finish(&mut self, ending: Ending) -> Vec<Delta> {
         let events = self.parser.finish(ending);
         self.deltas(events)
+    }
+
+    /// True where nothing that may still come is wanted.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_called && !self.parallel
     }
 
     fn deltas(&mut self, events: Vec<ToolEvent>) -> Vec<Delta> {
@@ -51,7 +53,7 @@ impl ToolReader {
 
     /// Nothing for what follows the first call, where only one was asked for.
     fn delta(&mut self, event: ToolEvent) -> Option<Delta> {
-        if self.has_called && !self.parallel {
+        if self.is_over() {
             return None;
         }
         Some(Delta::ToolCall(match event {
@@ -77,6 +79,16 @@ impl ToolReader {
     }
 }
 
+/// Whether the model has come to the end of what it wanted to say.
+pub(super) fn ending(reason: FinishReason) -> Ending {
+    match reason {
+        FinishReason::EndOfTurn
+        | FinishReason::StopString
+        | FinishReason::Stopped(StopCause::Satisfied) => Ending::Natural,
+        FinishReason::Length | FinishReason::Stopped(_) => Ending::Cut,
+    }
+}
+
 /// An id that no other call has, as long as OpenAI's.
 fn call_id() -> String {
     let digits = Uuid::new_v4().simple().to_string();
@@ -89,7 +101,6 @@ mod tests {
 
     use super::*;
     use crate::chat::tools::DeclaredTool;
-    use crate::stop::StopCause;
 
     fn reader(parallel: bool) -> ToolReader {
         let tools = ToolUse {
@@ -109,7 +120,7 @@ mod tests {
     fn check(parallel: bool, text: &str, reason: FinishReason, expected: &str) {
         let mut reader = reader(parallel);
         let mut deltas = reader.read(text);
-        deltas.extend(reader.finish(reason));
+        deltas.extend(reader.finish(ending(reason)));
         let mut ids = Vec::new();
         let shown: String = deltas
             .into_iter()

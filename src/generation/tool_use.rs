@@ -11,7 +11,7 @@ pub struct ToolUse {
     pub declared: Vec<DeclaredTool>,
     /// The answer is calls and nothing else.
     pub must_call: bool,
-    /// An answer may make several calls. Where not, what follows the first is left out.
+    /// An answer may make several calls. Where not, it ends behind the first.
     pub parallel: bool,
     /// A call has to keep to its tool's schema, or the request is refused.
     pub strict: bool,

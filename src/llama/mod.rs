@@ -35,7 +35,7 @@ pub use pooling::Pooling;
 pub use sampler_chain::{ChainSampler, SamplerChain};
 pub use seq_state::SeqState;
 pub use token::Token;
-pub use vocab::{MAX_TEXT_BYTES, TokenizeOptions, Vocab};
+pub use vocab::{InfillTokens, MAX_TEXT_BYTES, TokenizeOptions, Vocab};
 
 // What may cross threads is part of the contract: a model goes everywhere; a context and its batch move
 // to their decode thread and are used nowhere else; a flag is what reaches into a running decode.

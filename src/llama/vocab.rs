@@ -26,6 +26,18 @@ pub struct TokenizeOptions {
     pub parse_special: bool,
 }
 
+/// What marks the parts of a text whose middle is to be written: `prefix` before what comes first, `suffix` before
+/// what comes last, `middle` where the model begins to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InfillTokens {
+    /// Before the text that comes first.
+    pub prefix: Token,
+    /// Before the text that comes last.
+    pub suffix: Token,
+    /// Before what the model writes.
+    pub middle: Token,
+}
+
 impl Vocab {
     pub(super) fn as_ptr(&self) -> *const sys::llama_vocab {
         self.ptr.as_ptr()
@@ -199,6 +211,16 @@ impl Vocab {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// The text of tokens one after the other, as [`Self::text`] gives it; characters may be spread over several.
+    pub fn text_of(&self, tokens: &[Token]) -> Result<String, LlamaError> {
+        let (mut bytes, mut piece) = (Vec::new(), Vec::new());
+        for &token in tokens {
+            self.append_bytes(token, true, &mut piece)?;
+            bytes.append(&mut piece);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// True for tokens that end an answer (EOS, end of turn, …).
     #[must_use]
     pub fn is_end_of_generation(&self, token: Token) -> bool {
@@ -286,6 +308,25 @@ impl Vocab {
     pub fn adds_sep(&self) -> bool {
         // SAFETY: a getter on a live vocabulary.
         unsafe { sys::llama_vocab_get_add_sep(self.ptr.as_ptr()) }
+    }
+
+    /// The tokens for writing a middle; `None` unless the model has all three.
+    #[must_use]
+    pub fn infill(&self) -> Option<InfillTokens> {
+        let vocab = self.ptr.as_ptr();
+        // SAFETY: getters on a live vocabulary.
+        let (prefix, suffix, middle) = unsafe {
+            (
+                sys::llama_vocab_fim_pre(vocab),
+                sys::llama_vocab_fim_suf(vocab),
+                sys::llama_vocab_fim_mid(vocab),
+            )
+        };
+        Some(InfillTokens {
+            prefix: self.known(prefix)?,
+            suffix: self.known(suffix)?,
+            middle: self.known(middle)?,
+        })
     }
 
     /// llama.cpp uses -1 for "none".

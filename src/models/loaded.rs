@@ -3,6 +3,7 @@
 use super::defaults::InferenceDefaults;
 use super::embedders::Embedders;
 use super::identify::ModelFile;
+use super::thought_markup::ThoughtMarkup;
 use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, TemplateCapabilities};
 use crate::engine::Engine;
@@ -24,10 +25,14 @@ pub struct LoadedModel {
     pub template_source: Option<String>,
     /// What the template can do.
     pub capabilities: TemplateCapabilities,
+    /// How it marks its thoughts; `None` where it has none.
+    pub thought_markup: Option<ThoughtMarkup>,
     /// How it writes tool calls.
     pub tool_markup: ToolMarkup,
     /// Recommended sampling.
     pub defaults: InferenceDefaults,
+    /// The same as long as the same model is computed by the same code in the same way: `fp_` and 12 hexadecimal digits.
+    pub fingerprint: String,
     /// The context length the model was trained for, in tokens.
     pub native_context: u32,
     /// What the load was asked for, to recognise a repeated load.

@@ -1,8 +1,10 @@
 //! Names → files → loaded engines: identifiers and variants, the GGUF header check, sampling defaults, the
 //! fit to memory, and the registry of the loaded model.
 
+mod control_tokens;
 pub mod defaults;
 mod embedders;
+mod fingerprint;
 pub mod gguf;
 mod identify;
 pub mod kv;
@@ -11,6 +13,7 @@ mod memory;
 pub mod progress;
 pub mod quant;
 mod registry;
+mod thought_markup;
 mod tool_markup;
 
 pub use crate::engine::drafts::DraftKind;
@@ -19,4 +22,5 @@ pub use embedders::Embedders;
 pub use identify::{IdentifyError, ModelFile, identify};
 pub use loaded::LoadedModel;
 pub use registry::{LoadError, LoadOptions, ModelRegistry, model_directory};
+pub use thought_markup::ThoughtMarkup;
 pub use tool_markup::ToolMarkup;

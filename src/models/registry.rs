@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use super::defaults::inference_defaults;
 use super::embedders::Embedders;
+use super::fingerprint::fingerprint;
 use super::gguf::{GgufError, GgufHeader};
 use super::identify::ModelFile;
 use super::loaded::LoadedModel;
 use super::memory;
 use super::progress::{LoadProgress, LoadReport};
+use super::thought_markup::ThoughtMarkup;
 use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
 use crate::engine::drafts::DraftKind;
@@ -376,8 +378,14 @@ fn build(
             template_source.as_deref().unwrap_or(""),
             &file.id,
         ),
+        thought_markup: ThoughtMarkup::of_model(
+            template_source.as_deref().unwrap_or(""),
+            &file.id,
+            model.vocab(),
+        )?,
         tool_markup: ToolMarkup::of_model(&template, &file.id, model.vocab())?,
         defaults: inference_defaults(&file.id),
+        fingerprint: fingerprint(&header, &file, &options),
         embedders: Embedders::new(&engine, &header, &options),
         engine,
         template,

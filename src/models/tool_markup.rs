@@ -1,8 +1,9 @@
 //! [`ToolMarkup`]: how a model writes tool calls, and its control tokens for that.
 
+use super::control_tokens::control_tokens;
 use crate::chat::ChatTemplate;
 use crate::chat::tools::ToolFormat;
-use crate::llama::{LlamaError, Token, TokenizeOptions, Vocab};
+use crate::llama::{LlamaError, Token, Vocab};
 
 /// How a model writes tool calls.
 #[derive(Debug, Clone)]
@@ -25,21 +26,8 @@ impl ToolMarkup {
         } else {
             vec![ToolFormat::HermesJson, ToolFormat::FunctionXml]
         };
-        let mut control = Vec::new();
         let texts = formats.iter().flat_map(|format| format.control_texts());
-        for text in texts {
-            let options = TokenizeOptions {
-                add_special: false,
-                parse_special: true,
-            };
-            if let [token] = vocab.tokenize(text, options)?[..]
-                && vocab.is_control(token)
-                && !vocab.is_end_of_generation(token)
-                && !control.contains(&(text, token))
-            {
-                control.push((text, token));
-            }
-        }
+        let control = control_tokens(vocab, texts)?;
         Ok(Self { formats, control })
     }
 

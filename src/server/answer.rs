@@ -93,6 +93,7 @@ pub(super) async fn whole(mut answer: Answer) -> Result<Vec<Choice>, ApiError> {
         let choice = &mut whole[choice];
         match delta {
             Delta::Progress(_) => {}
+            Delta::Reasoning { text } => choice.reasoning.push_str(&text),
             Delta::ToolCall(call) => choice.take_call(call),
             Delta::Text { text, logprobs, .. } => {
                 choice.text.push_str(&text);

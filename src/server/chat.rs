@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -8,16 +8,13 @@ use axum::response::{IntoResponse, Response};
 
 use super::AppState;
 use super::answer::{Answer, Encoder, stream_reply, whole};
+use super::begin::begin_runs;
 use super::body::JsonBody;
-use super::fan_out::fan_out;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
 use crate::api::errors::INVALID_CONSTRAINT;
-use crate::api::openai::{
-    ChatRequest, ChatStreamEncoder, CompletionHead, ReasoningEffort, chat_response,
-};
-use crate::chat::Effort;
-use crate::generation::{self, Choices, Delta, GenerateRequest, Prompt, ToolUse};
+use crate::api::openai::{ChatRequest, ChatStreamEncoder, CompletionHead, chat_response};
+use crate::generation::{self, Delta, GenerateRequest, Prompt, ThoughtUse, ToolUse};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
@@ -33,7 +30,7 @@ pub(super) async fn chat_completions(State(state): State<AppState>, body: JsonBo
 async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> {
     let request = ChatRequest::parse(&body.value)?;
     let model = state.ready_model()?;
-    let head = CompletionHead::new(&model.file.id, unix_seconds());
+    let head = CompletionHead::new(&model.file.id, &model.fingerprint, unix_seconds());
     let ids = RunIds {
         completion_id: Some(head.id.clone()),
         ..request.ids.clone()
@@ -41,7 +38,7 @@ async fn answer(state: &AppState, body: JsonBody) -> Result<Response, ApiError> 
     let (stream, include_usage) = (request.stream, request.include_usage);
     let choices = request.choices;
     let form_field = request.form_field;
-    let mut generate = with_thinking(&model, request);
+    let mut generate = with_thinking(&model, request, state.config.inline_thoughts);
     let wants_logprobs = generate.sampling.logprobs.is_some();
     generate.namespace = body.namespace;
     let answer = begin(state, &model, &ids, generate, choices)
@@ -66,45 +63,38 @@ pub(super) async fn begin(
     request: GenerateRequest,
     choices: usize,
 ) -> Result<Answer, ApiError> {
-    let flag = StopFlag::new();
-    // From here on a stop finds the run, and dropping the guard (a closed connection) stops it.
-    let guard = state.stops.register(ids, flag.clone(), Instant::now());
-    let flags = fan_out(&flag, choices);
-    let model = model.clone();
-    let limit = state.config.max_generation;
-    let started = tokio::task::spawn_blocking(move || {
-        generation::start_choices(&model, &request, &flags, limit)
-    });
-    let runs = started
-        .await
-        .map_err(|_| {
-            ApiError::internal("The request could not be prepared; this is a fault of the server.")
-        })?
-        .map_err(|error| generate_error(&error))?;
-    Ok(Answer {
-        choices: Choices::new(runs),
-        _guard: guard,
-    })
+    let (model, limit) = (model.clone(), state.config.max_generation);
+    let start = move |flags: &[StopFlag]| {
+        let started = generation::start_choices(&model, &request, flags, limit);
+        Ok((started.map_err(|error| generate_error(&error))?, ()))
+    };
+    let (answer, ()) = begin_runs(state, ids, choices, start).await?;
+    Ok(answer)
 }
 
-/// Tells the template about thinking, in the words that it knows. An answer that has a form from its first character
-/// on leaves no room for thoughts, so these are off unless they are asked for.
-fn with_thinking(model: &LoadedModel, request: ChatRequest) -> GenerateRequest {
-    let effort = request.reasoning_effort.map(|effort| match effort {
-        ReasoningEffort::Low => Effort::Low,
-        ReasoningEffort::Medium => Effort::Medium,
-        ReasoningEffort::High => Effort::High,
-    });
-    let tools = request.generate.tools.as_ref();
-    let is_constrained =
-        request.generate.constraint.is_some() || tools.is_some_and(ToolUse::is_enforced);
-    let thinking = request
-        .enable_thinking
-        .or((is_constrained && effort.is_none()).then_some(false));
+/// Tells the template about thinking, in the words that it knows. An answer with a form is one without thoughts, unless
+/// they are asked for; then it begins with one, and the form behind it.
+pub(super) fn with_thinking(
+    model: &LoadedModel,
+    request: ChatRequest,
+    inline_by_default: bool,
+) -> GenerateRequest {
+    let thinking = request.thinking;
+    let mut generate = request.generate;
+    let enforced = generate.tools.as_ref().is_some_and(ToolUse::is_enforced);
+    let has_form = generate.constraint.is_some() || enforced;
+    let enabled = thinking
+        .enabled
+        .or((has_form && thinking.effort.is_none()).then_some(false));
     let kwargs = model
         .capabilities
-        .reasoning_kwargs(thinking, effort, request.preserve_thinking);
-    let mut generate = request.generate;
+        .reasoning_kwargs(enabled, thinking.effort, thinking.preserved);
+    generate.thoughts = ThoughtUse {
+        budget: thinking.budget,
+        closing_message: thinking.closing_message,
+        opens: has_form && enabled == Some(true),
+        inline: thinking.inline.unwrap_or(inline_by_default),
+    };
     if let Prompt::Chat(chat) = &mut generate.prompt {
         chat.template_kwargs.extend(kwargs);
     }

@@ -24,6 +24,8 @@ pub struct ServerConfig {
     pub max_generation: Option<Duration>,
     /// How long running answers may go on after the first SIGTERM.
     pub drain: Duration,
+    /// Thoughts are part of the content, unless a request says otherwise.
+    pub inline_thoughts: bool,
     /// How models are loaded unless a request says otherwise.
     pub load: LoadOptions,
 }
@@ -39,6 +41,7 @@ impl Default for ServerConfig {
             max_connections: 1024,
             max_generation: Some(Duration::from_secs(600)),
             drain: Duration::from_secs(5),
+            inline_thoughts: false,
             load: LoadOptions::default(),
         }
     }

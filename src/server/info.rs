@@ -1,6 +1,7 @@
 //! Routes that tell about the server: health, readiness, slots, metrics, models.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -104,9 +105,11 @@ pub(super) async fn models(State(state): State<AppState>) -> Json<ModelList> {
 /// One model.
 pub(super) async fn model(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
+    // What is not UTF-8 is nobody's name.
+    let id = id.map_or_else(|_| "\u{fffd}".to_owned(), |Path(id)| id);
     match list(&state).find(&id) {
         Ok(model) => Json(model).into_response(),
         Err(error) => error_reply(&error, surface_of(uri.path())),

@@ -1,9 +1,11 @@
 //! HTTP: routes, who may call, health, metrics, shutdown. Knows nothing of llama.cpp.
 
 mod answer;
+mod begin;
 mod body;
 mod cancel;
 mod chat;
+mod completions;
 mod config;
 mod control;
 mod fan_out;
@@ -11,8 +13,10 @@ mod guard;
 mod info;
 mod legacy;
 mod listen;
+mod pooled;
 mod reply;
 mod state;
+mod tokens;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -27,6 +31,10 @@ pub use state::AppState;
 pub fn router(state: AppState) -> Router {
     let inference = Router::new()
         .route("/chat/completions", post(chat::chat_completions))
+        .route("/completions", post(completions::completions))
+        .route("/embeddings", post(pooled::embeddings))
+        .route("/rerank", post(pooled::rerank))
+        .route("/reranking", post(pooled::rerank))
         .route("/generate/stream", post(legacy::generate_stream))
         .route("/load", post(control::load))
         .route("/unload", post(control::unload))
@@ -34,8 +42,16 @@ pub fn router(state: AppState) -> Router {
         .route("/status", get(control::status))
         .route("/load-progress", get(control::load_progress))
         .route("/models", get(info::models))
-        .route("/models/{id}", get(info::model));
+        .route("/models/{*id}", get(info::model));
+    // Where llama-server has them.
+    let at_root = Router::new()
+        .route("/rerank", post(pooled::rerank))
+        .route("/reranking", post(pooled::rerank))
+        .route("/tokenize", post(tokens::tokenize))
+        .route("/detokenize", post(tokens::detokenize))
+        .route("/apply-template", post(tokens::apply_template));
     Router::new()
+        .merge(at_root)
         .nest("/v1", inference.clone())
         .nest(
             "/api/inference",

@@ -42,6 +42,9 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
         GenerateError::UnknownBiasToken { .. } => {
             ApiError::invalid_value("logit_bias", error.to_string())
         }
+        GenerateError::NoInfill => {
+            ApiError::unsupported_parameter("suffix", sentence(&error.to_string()))
+        }
         GenerateError::Template(_) | GenerateError::Media(_) | GenerateError::Submit(_) => {
             ApiError::invalid_value("messages", error.to_string())
         }
@@ -55,7 +58,7 @@ pub(super) fn generate_error(error: &GenerateError) -> ApiError {
 }
 
 /// An error's text as a sentence of its own.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().into_iter().flat_map(char::to_uppercase);
     first.chain(rest).chain(['.']).collect()

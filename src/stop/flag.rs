@@ -24,6 +24,8 @@ pub enum StopCause {
     Shutdown = 5,
     /// The client read so slowly that its run was given up.
     SlowClient = 6,
+    /// The answer has all that was asked for, and what would follow is not wanted.
+    Satisfied = 7,
 }
 
 impl StopCause {
@@ -37,6 +39,7 @@ impl StopCause {
             Self::Unload => "unload",
             Self::Shutdown => "shutdown",
             Self::SlowClient => "slow_client",
+            Self::Satisfied => "satisfied",
         }
     }
 
@@ -48,6 +51,7 @@ impl StopCause {
             4 => Self::Unload,
             5 => Self::Shutdown,
             6 => Self::SlowClient,
+            7 => Self::Satisfied,
             _ => return None,
         })
     }

@@ -1,4 +1,4 @@
-"""What all client tests share: a server, the openai SDK's client, and the model's name."""
+"""What all client tests share: a server, what it computes, the openai SDK's client, and the model's name."""
 
 import os
 import re
@@ -6,9 +6,7 @@ import subprocess
 
 import openai
 import pytest
-
-# Only tells a hang from a slow machine.
-HANG_SECONDS = 120
+from computing import HANG_SECONDS, Computing
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +38,8 @@ def client(url):
 @pytest.fixture(scope="module")
 def model(client):
     return client.models.list().data[0].id
+
+
+@pytest.fixture(scope="module")
+def computing(url):
+    return Computing(url)

@@ -5,14 +5,14 @@ REIN_BIN is the binary to start and REIN_MODEL the chat model to load; scripts/c
 
 import json
 import math
-import time
+import re
 import typing
 import urllib.request
 
 import openai
 import pydantic
 import pytest
-from conftest import HANG_SECONDS
+from computing import HANG_SECONDS, wait_until
 
 
 def ask(client, model, text="Tell a long story.", **settings):
@@ -28,13 +28,6 @@ def get(url, path):
 
 def busy_slots(url):
     return [slot for slot in get(url, "/slots") if slot["is_processing"]]
-
-
-def wait_until(condition):
-    end = time.monotonic() + HANG_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "hangs"
-        time.sleep(0.01)
 
 
 def test_models_are_listed_and_found(client, model):
@@ -134,6 +127,35 @@ def test_the_sdk_parses_an_answer_into_a_class(client, model):
     assert isinstance(answer.choices[0].message.parsed, Pet)
 
 
+def test_the_sdk_parses_a_stream_into_a_class(client, model):
+    messages = [{"role": "user", "content": "Describe a pet, as JSON."}]
+    with client.chat.completions.stream(
+        model=model, messages=messages, response_format=Pet, temperature=0, max_tokens=300
+    ) as stream:
+        done = [event.parsed for event in stream if event.type == "content.done"]
+        message = stream.get_final_completion().choices[0].message
+    assert isinstance(message.parsed, Pet) and done == [message.parsed]
+
+
+def test_what_the_limit_cuts_off_is_not_parsed(client, model):
+    messages = [{"role": "user", "content": "Describe a pet, as JSON."}]
+    with pytest.raises(openai.LengthFinishReasonError):
+        client.chat.completions.parse(model=model, messages=messages, response_format=Pet, max_tokens=3)
+
+
+def test_the_helper_puts_a_stream_together(client, model):
+    # The helper takes no answers that are cut off, so this one ends by its form.
+    settings = {"extra_body": {"regex": "[a-z]{3} [a-z]{3,5}"}, "stream_options": {"include_usage": True}, "logprobs": True}
+    messages = [{"role": "user", "content": "Say two words."}]
+    with client.chat.completions.stream(model=model, messages=messages, temperature=0, **settings) as stream:
+        text = "".join(event.delta for event in stream if event.type == "content.delta")
+        answer = stream.get_final_completion()
+    choice = answer.choices[0]
+    assert choice.message.role == "assistant" and choice.finish_reason == "stop"
+    assert choice.message.content == text and re.fullmatch("[a-z]{3} [a-z]{3,5}", text)
+    assert len(choice.logprobs.content) == answer.usage.completion_tokens > 0
+
+
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
@@ -155,7 +177,7 @@ def test_a_bad_request_is_a_bad_request_error(client, model, settings, code):
 
 def test_a_path_that_is_not_there_is_a_not_found_error(client, model):
     with pytest.raises(openai.NotFoundError):
-        client.embeddings.create(model=model, input="x", encoding_format="float")
+        client.moderations.create(model=model, input="x")
 
 
 def test_closing_a_stream_frees_its_slot(client, model, url):

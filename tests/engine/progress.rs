@@ -18,7 +18,7 @@ fn reports(model: &LocalModel, request: GenerateRequest) -> Vec<PromptProgress> 
                 assert!(!has_text, "a report after text");
                 reports.push(progress);
             }
-            Delta::Text { .. } | Delta::ToolCall(_) => has_text = true,
+            Delta::Text { .. } | Delta::Reasoning { .. } | Delta::ToolCall(_) => has_text = true,
             Delta::Done(_) => return reports,
             Delta::Failed { message } => panic!("{message}"),
         }

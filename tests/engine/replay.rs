@@ -33,6 +33,29 @@ pub fn replay_edited(
     output: &[Token],
     mut edit: impl FnMut(usize, &mut [f32]),
 ) -> Fit {
+    let mut fit = Fit {
+        argmax: 0,
+        total: output.len(),
+        worst_gap: 0.0,
+    };
+    each_row(model, prompt, output, |number, mut logits| {
+        edit(number, &mut logits);
+        let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let gap = best - logits[output[number].index()];
+        fit.argmax += usize::from(gap == 0.0);
+        fit.worst_gap = fit.worst_gap.max(gap);
+    });
+    fit
+}
+
+/// The logits that each of the output's tokens was drawn from: the prompt is computed in pieces of 512 tokens, the output
+/// token by token.
+pub fn each_row(
+    model: &LocalModel,
+    prompt: &[Token],
+    output: &[Token],
+    mut row_of: impl FnMut(usize, Vec<f32>),
+) {
     let native = model.loaded().engine.model();
     let mut context = Context::new(
         native,
@@ -54,11 +77,6 @@ pub fn replay_edited(
     .unwrap();
     let mut batch = Batch::new();
     let mut position = 0;
-    let mut fit = Fit {
-        argmax: 0,
-        total: output.len(),
-        worst_gap: 0.0,
-    };
     for chunk in prompt.chunks(512) {
         batch.clear();
         for &token in chunk {
@@ -72,18 +90,12 @@ pub fn replay_edited(
     }
     let mut row = batch.len() - 1;
     for (number, &token) in output.iter().enumerate() {
-        let mut logits = context.logits(row).unwrap().to_vec();
-        edit(number, &mut logits);
-        let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let gap = best - logits[token.index()];
-        fit.argmax += usize::from(gap == 0.0);
-        fit.worst_gap = fit.worst_gap.max(gap);
+        row_of(number, context.logits(row).unwrap().to_vec());
         batch.clear();
         row = batch.push(token, position, SeqId(0), true);
         position += 1;
         context.decode(&mut batch, &|| false).unwrap();
     }
-    fit
 }
 
 impl Fit {

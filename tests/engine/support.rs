@@ -99,7 +99,7 @@ pub fn finish(generation: Generation) -> Answer {
     let (mut text, mut tokens) = (String::new(), Vec::new());
     for delta in generation {
         match delta {
-            Delta::Progress(_) | Delta::ToolCall(_) => {}
+            Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => {}
             Delta::Text {
                 text: more,
                 tokens: ids,

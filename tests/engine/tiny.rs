@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Writes the model. Its hyperparameters are as small as llama.cpp's kernels like them.
 pub fn write(source: &Path, target: &Path) {
-    let source = std::fs::read(source).unwrap();
+    let source = std::fs::read(source).expect("the model");
     let mut out = Vec::new();
     let tokenizer = tokenizer_entries(&source);
     let entries: [(&str, u32); 9] = [
@@ -63,7 +63,7 @@ pub fn write(source: &Path, target: &Path) {
             out.extend_from_slice(&value.to_le_bytes());
         }
     }
-    std::fs::write(target, out).unwrap();
+    std::fs::write(target, out).expect("a file");
 }
 
 const EMBEDDING: usize = 64;
@@ -102,7 +102,7 @@ fn tokenizer_entries(file: &[u8]) -> Vec<&[u8]> {
         let length = read_u64(file, at) as usize;
         let key = &file[at + 8..at + 8 + length];
         at += 8 + length;
-        let kind = u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+        let kind = u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
         at = skip(file, at + 4, kind);
         if key.starts_with(b"tokenizer.") {
             entries.push(&file[start..at]);
@@ -119,7 +119,7 @@ fn skip(file: &[u8], at: usize, kind: u32) -> usize {
         10..=12 => at + 8,
         8 => at + 8 + read_u64(file, at) as usize,
         9 => {
-            let element = u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
+            let element = u32::from_le_bytes(file[at..at + 4].try_into().expect("four bytes"));
             let count = read_u64(file, at + 4);
             (0..count).fold(at + 12, |at, _| skip(file, at, element))
         }
@@ -128,5 +128,5 @@ fn skip(file: &[u8], at: usize, kind: u32) -> usize {
 }
 
 fn read_u64(file: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(file[at..at + 8].try_into().unwrap())
+    u64::from_le_bytes(file[at..at + 8].try_into().expect("eight bytes"))
 }

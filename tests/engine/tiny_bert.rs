@@ -79,7 +79,7 @@ impl TinyBert {
             }
             out.resize(out.len().next_multiple_of(32), 0);
         }
-        std::fs::write(path, out).unwrap();
+        std::fs::write(path, out).expect("a file");
     }
 
     fn keys(self) -> Vec<Vec<u8>> {

@@ -4,15 +4,27 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../engine/tiny.rs"]
+mod tiny;
+#[path = "../engine/tiny_bert.rs"]
+mod tiny_bert;
 
 mod access;
 mod bad_input;
 mod bad_models;
+mod both_ways;
 mod cancel;
+mod completions;
 mod control;
+mod embeddings;
+mod hostile_templates;
 mod queue;
+mod reasoning;
+mod rerank;
 mod slow_reader;
 mod stream;
 mod structured;
+mod tiny_models;
+mod tokens;
 mod tools;
 mod witness;

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::both_ways::both_ways;
 use crate::common::server::{CHAT, TestServer, chat, with};
 
 fn weather() -> Value {
@@ -24,80 +25,6 @@ fn weather() -> Value {
 
 fn clock() -> Value {
     json!({"type": "function", "function": {"name": "get_time"}})
-}
-
-/// What a streamed answer's deltas add up to, as the message of an answer in one piece.
-fn joined(chunks: &[Value]) -> (Value, Value) {
-    let mut content = String::new();
-    let mut calls: Vec<Value> = Vec::new();
-    let mut reason = Value::Null;
-    for choice in chunks
-        .iter()
-        .filter_map(|chunk| chunk["choices"].as_array())
-        .flatten()
-    {
-        let delta = &choice["delta"];
-        content.push_str(delta["content"].as_str().unwrap_or_default());
-        for call in delta["tool_calls"].as_array().into_iter().flatten() {
-            let index = call["index"].as_u64().expect("a number") as usize;
-            let arguments = call["function"]["arguments"].as_str().expect("a text");
-            if index == calls.len() {
-                // The first piece has the id and the name, and no arguments.
-                assert_eq!(arguments, "", "{call}");
-                let mut call = call.clone();
-                call.as_object_mut().expect("an object").remove("index");
-                calls.push(call);
-            } else {
-                assert!(call.get("id").is_none() && call["function"].get("name").is_none());
-                let so_far = calls[index]["function"]["arguments"]
-                    .as_str()
-                    .unwrap_or_default();
-                calls[index]["function"]["arguments"] = format!("{so_far}{arguments}").into();
-            }
-        }
-        if let Some(said) = choice.get("finish_reason").filter(|it| !it.is_null()) {
-            reason = said.clone();
-        }
-    }
-    let mut message = json!({"role": "assistant", "content": content});
-    if !calls.is_empty() {
-        message["tool_calls"] = calls.into();
-        if content.is_empty() {
-            message["content"] = Value::Null;
-        }
-    }
-    (message, reason)
-}
-
-/// The message and the reason, asked for in one piece and as a stream. They are the same but for the ids.
-async fn both_ways(server: &TestServer, body: &Value) -> (Value, Value) {
-    let reply = server.post(CHAT, body).await;
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    let choice = &reply.json()["choices"][0];
-    let stream = server
-        .chat(&with(body.clone(), json!({"stream": true})))
-        .await;
-    let chunks: Vec<Value> = stream
-        .rest()
-        .await
-        .iter()
-        .filter_map(|data| serde_json::from_str(data).ok())
-        .collect();
-    let (mut streamed, reason) = joined(&chunks);
-    let mut whole = choice["message"].clone();
-    assert_eq!(reason, choice["finish_reason"]);
-    let shown = whole.clone();
-    for message in [&mut streamed, &mut whole] {
-        for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
-            let id = call["id"].take();
-            assert!(
-                id.as_str().is_some_and(|id| id.starts_with("call_")),
-                "{id}"
-            );
-        }
-    }
-    assert_eq!(streamed, whole);
-    (shown, reason)
 }
 
 #[tokio::test]
@@ -180,6 +107,31 @@ async fn what_the_model_writes_becomes_text_and_calls() {
             .map(|call| call["function"].clone())
             .collect();
         assert_eq!(found, calls, "{text}");
+    }
+}
+
+/// Beside tools an answer in JSON is one or the other; the first token decides, so the test does.
+#[tokio::test]
+async fn an_answer_in_json_may_be_a_call_instead() {
+    let server = TestServer::start();
+    let form = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"enum": ["yes", "no"]}}});
+    let fields = json!({"tools": [clock()], "response_format": form, "parallel_tool_calls": false});
+    // Of SmolLM2's vocabulary: how each of the two may begin.
+    for (token, is_call) in [("<", true), ("\"", false)] {
+        let ids = server.post("/tokenize", &json!({"content": token})).await;
+        let id = ids.json()["tokens"][0].to_string();
+        let biased = with(fields.clone(), json!({"logit_bias": {id: 100}}));
+        let (message, reason) = both_ways(&server, &with(chat("x", 60), biased)).await;
+        if is_call {
+            assert_eq!(reason, "tool_calls", "{message}");
+            let arguments = message["tool_calls"][0]["function"]["arguments"].as_str();
+            let arguments: Value = serde_json::from_str(arguments.expect("text")).expect("JSON");
+            assert_eq!(arguments, json!({}));
+        } else {
+            assert_eq!(reason, "stop", "{message}");
+            let content = message["content"].as_str().expect("text");
+            assert!(["\"yes\"", "\"no\""].contains(&content), "{message}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::messages::parse_messages;
+use super::thoughts::Thinking;
 use super::{sampling, structured, tools, unsupported};
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
@@ -38,29 +39,6 @@ const RESERVED_KWARGS: &[&str] = &[
     "strftime_now",
 ];
 
-/// How much thinking is asked for, for models that know degrees of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReasoningEffort {
-    /// As little as possible.
-    Low,
-    /// The usual amount.
-    Medium,
-    /// As much as it takes.
-    High,
-}
-
-impl ReasoningEffort {
-    /// The word that the wire and templates use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
 /// A validated chat request.
 #[derive(Debug, Clone)]
 pub struct ChatRequest {
@@ -74,12 +52,8 @@ pub struct ChatRequest {
     pub model: String,
     /// `cancel_id` and `session_id`; the server adds the id of the answer.
     pub ids: RunIds,
-    /// Whether to think, where the request says. Its own field wins over `chat_template_kwargs`.
-    pub enable_thinking: Option<bool>,
-    /// How much to think, where the request says.
-    pub reasoning_effort: Option<ReasoningEffort>,
-    /// Whether earlier thoughts stay in the prompt, where the request says.
-    pub preserve_thinking: Option<bool>,
+    /// What it says of thoughts.
+    pub thinking: Thinking,
     /// The field that asks for a form of the answer, for errors that are found when it is compiled.
     pub form_field: Option<&'static str>,
     /// What to generate. The template is told nothing about thinking yet: that depends on the model.
@@ -101,16 +75,17 @@ impl ChatRequest {
         let form = structured::form(&request)?;
         let tools = tools::offered(&request)?;
         if let (Some(form), Some(tools)) = (&form, &tools.usage)
-            && (tools.is_enforced() || form.is_of_json())
+            && tools.is_enforced()
+            && !form.is_of_json()
         {
             let message = format!(
-                "`{}` describes the whole answer and leaves no room for calls of `tools`. Leave one of them out, or send `tool_choice` \"none\".",
+                "`{}` describes the whole answer and leaves no room for calls of `tools` that have to be valid. Leave one of them out, or send `tool_choice` \"none\", or ask for JSON.",
                 form.field
             );
             return Err(ApiError::invalid_value(form.field, message));
         }
         let mut kwargs = template_kwargs(&request)?;
-        let enable_thinking = enable_thinking(&request, &mut kwargs)?;
+        let thinking = Thinking::parse(&request, &mut kwargs)?;
         let include_usage = match request.fields("stream_options")? {
             Some(options) => options.boolean("include_usage")?,
             None => None,
@@ -125,16 +100,7 @@ impl ChatRequest {
                 session_id: request.id("session_id", MAX_ID_BYTES)?,
                 ..RunIds::default()
             },
-            enable_thinking,
-            reasoning_effort: request.choice(
-                "reasoning_effort",
-                &[
-                    ("low", ReasoningEffort::Low),
-                    ("medium", ReasoningEffort::Medium),
-                    ("high", ReasoningEffort::High),
-                ],
-            )?,
-            preserve_thinking: request.boolean("preserve_thinking")?,
+            thinking,
             form_field: form.as_ref().map(|form| form.field),
             generate: GenerateRequest {
                 constraint: form.map(|form| form.constraint),
@@ -226,19 +192,6 @@ fn prompt_end(request: &Fields<'_>, messages: &[ChatMessage]) -> Result<PromptEn
     };
     let message = format!("`continue_final_message` {problem}.");
     Err(ApiError::invalid_value("continue_final_message", message))
-}
-
-/// Takes `enable_thinking` out of the template's variables: what it means depends on the model.
-fn enable_thinking(
-    request: &Fields<'_>,
-    kwargs: &mut BTreeMap<String, Value>,
-) -> Result<Option<bool>, ApiError> {
-    let of_template = match request.fields("chat_template_kwargs")? {
-        Some(fields) => fields.boolean("enable_thinking")?,
-        None => None,
-    };
-    kwargs.remove("enable_thinking");
-    Ok(request.boolean("enable_thinking")?.or(of_template))
 }
 
 #[cfg(test)]

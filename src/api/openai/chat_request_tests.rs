@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::chat::ChatMessage;
+use crate::api::openai::Thinking;
+use crate::chat::{ChatMessage, Effort};
 use crate::generation::{MAX_STOP_BYTES, MAX_STOP_STRINGS};
 use crate::llama::Token;
 use crate::sampling::{Mirostat, MirostatVersion, SamplingParams};
@@ -53,9 +54,7 @@ fn a_bare_request_has_the_defaults_of_the_route() {
     assert_eq!(request.include_usage, None);
     assert_eq!(request.model, "default");
     assert_eq!(request.ids, RunIds::default());
-    assert_eq!(request.enable_thinking, None);
-    assert_eq!(request.reasoning_effort, None);
-    assert_eq!(request.preserve_thinking, None);
+    assert_eq!(request.thinking, Thinking::default());
     let generate = &request.generate;
     assert_eq!(generate.sampling, SamplingParams::default());
     assert_eq!((generate.max_tokens, generate.namespace), (None, 0));
@@ -287,8 +286,8 @@ fn flags_texts_and_words_are_held_to_their_types() {
         refused(field, json!(1), "invalid_type");
     }
     for word in ["low", "medium", "high"] {
-        let effort = good("reasoning_effort", json!(word)).reasoning_effort;
-        assert_eq!(effort.map(ReasoningEffort::as_str), Some(word));
+        let effort = good("reasoning_effort", json!(word)).thinking.effort;
+        assert_eq!(effort.map(Effort::as_str), Some(word));
     }
     refused("reasoning_effort", json!("extreme"), "invalid_value");
     refused("reasoning_effort", json!(1), "invalid_type");
@@ -431,14 +430,14 @@ fn thinking_is_lifted_out_of_the_template_variables() {
         "chat_template_kwargs",
         json!({"enable_thinking": false, "style": {"a": 1}}),
     );
-    assert_eq!(request.enable_thinking, Some(false));
+    assert_eq!(request.thinking.enabled, Some(false));
     assert_eq!(kwargs(&request).len(), 1);
     assert_eq!(kwargs(&request)["style"], json!({"a": 1}));
 
     let mut body = with("chat_template_kwargs", json!({"enable_thinking": false}));
     body["enable_thinking"] = json!(true);
     let request = ChatRequest::parse(&body).expect("good");
-    assert_eq!(request.enable_thinking, Some(true));
+    assert_eq!(request.thinking.enabled, Some(true));
     assert!(kwargs(&good("chat_template_kwargs", Value::Null)).is_empty());
 }
 
@@ -480,7 +479,7 @@ fn tools_reach_the_template_and_the_parser() {
         panic!("a chat");
     };
     assert_eq!(Value::from(chat.tools.clone()), tools);
-    // A form for the whole answer leaves no room for calls, unless it is a grammar that may describe them.
+    // An answer is calls or JSON; a grammar may describe calls, unless they have a form of their own.
     let with_form = |field: &str, form: Value, choice: &str| {
         let mut body = with("tools", tools.clone());
         body[field] = form;
@@ -488,9 +487,9 @@ fn tools_reach_the_template_and_the_parser() {
         ChatRequest::parse(&body).map_err(|error| error.param.unwrap_or_default())
     };
     let object = json!({"type": "json_object"});
-    assert!(with_form("response_format", object.clone(), "none").is_ok());
-    let refused = with_form("response_format", object, "auto");
-    assert_eq!(refused.unwrap_err(), "response_format");
+    for choice in ["none", "auto", "required"] {
+        assert!(with_form("response_format", object.clone(), choice).is_ok());
+    }
     assert!(with_form("regex", json!("x"), "auto").is_ok());
     let refused = with_form("regex", json!("x"), "required");
     assert_eq!(refused.unwrap_err(), "regex");
@@ -526,7 +525,16 @@ fn known_fields_that_are_not_there_yet_are_named_and_unknown_ones_accepted() {
     refused("functions", json!([{"name": "f"}]), "unsupported_parameter");
     refused("n_probs", json!(5), "unsupported_parameter");
     refused("use_adapter", json!(true), "unsupported_parameter");
-    for field in ["user", "metadata", "store", "service_tier", "made_up"] {
+    for field in [
+        "user",
+        "metadata",
+        "store",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "prediction",
+        "made_up",
+    ] {
         good(field, json!({"any": ["thing"]}));
         good(field, json!("text"));
     }

@@ -27,13 +27,14 @@ pub struct ChatStreamEncoder {
     /// What each answer's calls came to.
     calls: Vec<CallTally>,
     total: Total,
-    /// `data: {"id":…,"model":…` up to where the chunks begin to differ.
+    /// `data: {"id":…,"system_fingerprint":…` up to where the chunks begin to differ.
     prefix: Vec<u8>,
 }
 
 /// Between [`ChatStreamEncoder::prefix`] and the number of the answer, and from there to the text of a chunk.
 const BEFORE_INDEX: &[u8] = br#","choices":[{"index":"#;
-const BEFORE_TEXT: &[u8] = br#","delta":{"content":"#;
+const BEFORE_CONTENT: &[u8] = br#","delta":{"content":"#;
+const BEFORE_REASONING: &[u8] = br#","delta":{"reasoning_content":"#;
 /// Between the text and the log-probabilities, where they are wanted.
 const BEFORE_LOGPROBS: &[u8] = br#"},"logprobs":"#;
 const AFTER_LOGPROBS: &[u8] = b"}]}\n\n";
@@ -55,6 +56,8 @@ impl ChatStreamEncoder {
         prefix.extend_from_slice(head.created.to_string().as_bytes());
         prefix.extend_from_slice(b",\"model\":");
         sse::push_escaped(&mut prefix, &head.model);
+        prefix.extend_from_slice(b",\"system_fingerprint\":");
+        sse::push_escaped(&mut prefix, &head.fingerprint);
         Self {
             surface,
             include_usage: include_usage.unwrap_or(surface == Surface::Studio),
@@ -84,7 +87,8 @@ impl ChatStreamEncoder {
         match delta {
             _ if self.ended => Bytes::new(),
             Delta::Progress(progress) => self.progress(choice, progress),
-            Delta::Text { text, logprobs, .. } => self.text(choice, text, logprobs),
+            Delta::Text { text, logprobs, .. } => self.text(choice, BEFORE_CONTENT, text, logprobs),
+            Delta::Reasoning { text } => self.text(choice, BEFORE_REASONING, text, &[]),
             Delta::ToolCall(call) => self.tool_call(choice, call),
             Delta::Done(summary) => self.done(choice, summary),
             Delta::Failed { message } => self.fail(&ApiError::internal(message.as_str())),
@@ -111,13 +115,19 @@ impl ChatStreamEncoder {
     }
 
     /// Runs once a token, so it copies prepared bytes instead of building a tree.
-    fn text(&self, choice: usize, text: &str, logprobs: &[TokenLogprob]) -> Bytes {
-        let fixed = self.prefix.len() + BEFORE_INDEX.len() + BEFORE_TEXT.len() + AFTER_TEXT.len();
+    fn text(
+        &self,
+        choice: usize,
+        before_text: &[u8],
+        text: &str,
+        logprobs: &[TokenLogprob],
+    ) -> Bytes {
+        let fixed = self.prefix.len() + BEFORE_INDEX.len() + before_text.len() + AFTER_TEXT.len();
         let mut out = Vec::with_capacity(fixed + text.len() + 16);
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(BEFORE_INDEX);
         push_number(&mut out, choice);
-        out.extend_from_slice(BEFORE_TEXT);
+        out.extend_from_slice(before_text);
         sse::push_escaped(&mut out, text);
         if logprobs.is_empty() {
             out.extend_from_slice(AFTER_TEXT);
@@ -226,6 +236,9 @@ pub fn chat_response(head: &CompletionHead, choices: &[Choice], with_logprobs: b
             "finish_reason": summary
                 .map_or("stop", |summary| finish_reason(summary, choice.calls_tools())),
         });
+        if !choice.reasoning.is_empty() {
+            shown["message"]["reasoning_content"] = choice.reasoning.as_str().into();
+        }
         if !choice.tool_calls.is_empty() {
             let calls: Vec<Value> = choice.tool_calls.iter().map(call_json).collect();
             shown["message"]["tool_calls"] = calls.into();
@@ -243,6 +256,7 @@ pub fn chat_response(head: &CompletionHead, choices: &[Choice], with_logprobs: b
         "object": "chat.completion",
         "created": head.created,
         "model": head.model,
+        "system_fingerprint": head.fingerprint,
         "choices": shown.collect::<Vec<_>>(),
     });
     let mut total = Total::default();

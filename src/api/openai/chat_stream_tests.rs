@@ -10,6 +10,7 @@ fn head() -> CompletionHead {
         id: "chatcmpl-0123456789ab".into(),
         created: 1_700_000_000,
         model: "tiny \"Q4\"".into(),
+        fingerprint: "fp_0".into(),
     }
 }
 
@@ -29,6 +30,7 @@ fn summary(reason: FinishReason, completion_tokens: u32) -> Summary {
             prompt_tokens: 12,
             cached_tokens: 4,
             completion_tokens,
+            reasoning_tokens: completion_tokens / 2,
         },
         timings: Timings {
             queued: Duration::from_millis(1),
@@ -56,7 +58,7 @@ fn frames(include_usage: Option<bool>, surface: Surface, deltas: &[Delta]) -> St
     let stream = String::from_utf8(bytes).expect("UTF-8");
     let repeated = concat!(
         r#"{"id":"chatcmpl-0123456789ab","object":"chat.completion.chunk","created":1700000000,"#,
-        r#""model":"tiny \"Q4\"","#,
+        r#""model":"tiny \"Q4\"","system_fingerprint":"fp_0","#,
     );
     for frame in stream.split_terminator("\n\n") {
         let data = frame.strip_prefix("data: ").expect("a data frame");
@@ -84,6 +86,26 @@ fn progress_is_a_chunk_without_text() {
         r#""prompt_progress":{"total":100,"cache":10,"processed":74,"time_ms":250.0}}"#,
     );
     assert!(stream.contains(chunk), "{stream}");
+}
+
+#[test]
+fn thoughts_have_a_field_of_their_own() {
+    let thought = Delta::Reasoning {
+        text: "A \"plan\".".into(),
+    };
+    let deltas = [thought, text("Hi"), done(FinishReason::EndOfTurn, 2)];
+    let stream = frames(Some(false), Surface::OpenAi, &deltas);
+    insta::assert_snapshot!(stream, @r#"
+    data: {HEAD,"choices":[{"index":0,"delta":{"role":"assistant"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"reasoning_content":"A \"plan\"."}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{"content":"Hi"}}]}
+
+    data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+    data: [DONE]
+    "#);
 }
 
 fn call(deltas: &mut Vec<Delta>, index: usize, name: &str, arguments: &[&str]) {
@@ -192,7 +214,7 @@ fn usage_comes_when_asked_and_by_default_under_api() {
 
     data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
 
-    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":2,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":4}},"timings":{"prompt_n":8,"cache_n":4,"prompt_ms":40.0,"prompt_per_token_ms":5.0,"prompt_per_second":200.0,"predicted_n":2,"predicted_ms":100.0,"predicted_per_token_ms":50.0,"predicted_per_second":20.0}}
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":2,"total_tokens":14,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":1}},"timings":{"prompt_n":8,"cache_n":4,"prompt_ms":40.0,"prompt_per_token_ms":5.0,"prompt_per_second":200.0,"predicted_n":2,"predicted_ms":100.0,"predicted_per_token_ms":50.0,"predicted_per_second":20.0}}
 
     data: [DONE]
     "#);
@@ -228,7 +250,7 @@ fn a_stop_before_the_first_token_is_a_whole_stream_without_content() {
 
     data: {HEAD,"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
 
-    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":0,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4}},"timings":{"prompt_n":0,"cache_n":4,"prompt_ms":0.0,"prompt_per_token_ms":0.0,"prompt_per_second":0.0,"predicted_n":0,"predicted_ms":0.0,"predicted_per_token_ms":0.0,"predicted_per_second":0.0}}
+    data: {HEAD,"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":0,"total_tokens":12,"prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":0}},"timings":{"prompt_n":0,"cache_n":4,"prompt_ms":0.0,"prompt_per_token_ms":0.0,"prompt_per_second":0.0,"predicted_n":0,"predicted_ms":0.0,"predicted_per_token_ms":0.0,"predicted_per_second":0.0}}
 
     data: [DONE]
     "#);
@@ -340,6 +362,7 @@ fn the_answer_in_one_piece_has_real_usage_and_reason() {
       "object": "chat.completion",
       "created": 1700000000,
       "model": "tiny \"Q4\"",
+      "system_fingerprint": "fp_0",
       "choices": [
         {
           "index": 0,
@@ -356,6 +379,9 @@ fn the_answer_in_one_piece_has_real_usage_and_reason() {
         "total_tokens": 14,
         "prompt_tokens_details": {
           "cached_tokens": 4
+        },
+        "completion_tokens_details": {
+          "reasoning_tokens": 1
         }
       },
       "timings": {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::generation::{ScoredToken, TokenLogprob};
 
 /// What stands for the logarithm of 0, which JSON cannot express; `OpenAI` uses the same number.
-const NEVER: f32 = -9999.0;
+pub(super) const NEVER: f32 = -9999.0;
 
 /// `{"content": [...]}`, an entry for each token.
 #[must_use]

@@ -145,8 +145,11 @@ fn assistant(
     open_calls.drain(..open_calls.len().saturating_sub(MAX_OPEN_CALLS));
     // An answer that was stopped before its first token is an empty turn, and stays one. Beside calls
     // it means that there was no text.
+    let reasoning = reasoning(fields)?;
     let content = match content {
         Some(text) if text.is_empty() && !tool_calls.is_empty() => None,
+        // It was stopped while the model thought.
+        None if tool_calls.is_empty() && reasoning.is_some() => Some(String::new()),
         None if tool_calls.is_empty() => {
             let path = fields.path("content");
             let message =
@@ -158,11 +161,19 @@ fn assistant(
     Ok(ChatMessage {
         role: Role::Assistant,
         content: content.map(Content::from),
-        reasoning: None,
+        reasoning,
         tool_calls,
         tool_call_id: None,
         name: None,
     })
+}
+
+/// What the model thought, under `OpenAI`-likes' two names; an empty text is none.
+fn reasoning(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
+    let first = fields.string("reasoning_content")?;
+    let second = fields.string("reasoning")?;
+    let reasoning = first.or(second).filter(|text| !text.is_empty());
+    Ok(reasoning.map(str::to_owned))
 }
 
 fn tool_result(

@@ -63,6 +63,8 @@ impl Said {
                 processed: input.number() as u32,
                 elapsed: Duration::from_micros(input.number()),
             }),
+            // Nothing is thought within a call.
+            9..12 => Delta::Reasoning { text: input.text() },
             4 => Delta::Done(summary(input)),
             5 => Delta::Failed {
                 message: input.text(),
@@ -88,6 +90,7 @@ impl Said {
         }
         match &delta {
             Delta::Progress(_) => {}
+            Delta::Reasoning { text } => choice.reasoning.push_str(text),
             Delta::Text { text, logprobs, .. } => {
                 choice.text.push_str(text);
                 choice.logprobs.extend(logprobs.iter().cloned());
@@ -122,6 +125,7 @@ fn summary(input: &mut FuzzInput<'_>) -> Summary {
             prompt_tokens: 12,
             cached_tokens: input.number() as u32,
             completion_tokens: input.number() as u32,
+            reasoning_tokens: input.number() as u32,
         },
         timings: Timings {
             prompt: Duration::from_micros(input.number()),

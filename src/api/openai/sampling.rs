@@ -29,6 +29,14 @@ const RANDOM_SEED: i128 = -1;
 /// Reads every sampling field, under llama-server's names and Studio's; what is absent has the default of the chat
 /// route. Of two names for one thing the first that is sent counts, and both are checked.
 pub(super) fn sampling(request: &Fields<'_>) -> Result<SamplingParams, ApiError> {
+    sampling_with(request, logprobs(request)?)
+}
+
+/// As [`sampling`], for routes that have log-probabilities under fields of their own.
+pub(super) fn sampling_with(
+    request: &Fields<'_>,
+    logprobs: Option<u8>,
+) -> Result<SamplingParams, ApiError> {
     let default = SamplingParams::default();
     let number = |name, low, high, default| number_of(request, &[name], low, high, default);
     let top_k = request.integer("top_k", -1..=100)?;
@@ -67,7 +75,7 @@ pub(super) fn sampling(request: &Fields<'_>) -> Result<SamplingParams, ApiError>
         frequency_penalty: number("frequency_penalty", -2.0, 2.0, default.frequency_penalty)?,
         penalty_last_n: last_n(request, "repeat_last_n", default.penalty_last_n)?,
         logit_bias: logit_bias(request)?,
-        logprobs: logprobs(request)?,
+        logprobs,
         seed: seed.and_then(|seed| u64::try_from(seed).ok()),
     })
 }

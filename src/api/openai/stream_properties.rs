@@ -1,7 +1,9 @@
 //! What holds for every stream, whatever comes: clients read back what was said. Unit tests and `fuzz/` ask for the same.
 
+use bytes::Bytes;
 use serde_json::Value;
 
+use super::completions::{CompletionStreamEncoder, Echo, completion_response};
 use super::said::Said;
 use super::{ChatStreamEncoder, CompletionHead, chat_response};
 use crate::api::errors::{ApiError, Surface};
@@ -24,19 +26,79 @@ pub(crate) fn check(data: &[u8]) {
         id: input.text(),
         created: input.number(),
         model: input.text(),
+        fingerprint: input.text(),
     };
     let said = Said::make(&mut input, answers);
     check_chat(&head, &said, surface, include_usage);
+    check_completions(&head, &said, surface, &head.model);
     for answer in 0..answers {
         check_legacy(&said, answer);
     }
     check_comment(&head.model);
 }
 
+/// The frames of all that is said. Behind the end nothing is written.
+fn streamed(said: &Said, start: &[u8], mut encode: impl FnMut(usize, &Delta) -> Bytes) -> Vec<u8> {
+    let mut stream = start.to_vec();
+    for (answer, delta) in &said.deltas {
+        stream.extend_from_slice(&encode(*answer, delta));
+    }
+    let late = Delta::Text {
+        text: "late".to_owned(),
+        tokens: Vec::new(),
+        logprobs: Vec::new(),
+    };
+    assert!(encode(0, &late).is_empty());
+    stream
+}
+
+/// A stream as clients read it.
+#[derive(Debug, Default)]
+struct Chunks {
+    /// The elements of all chunks' `choices`, with the number of the answer.
+    choices: Vec<(usize, Value)>,
+    usage: Option<Value>,
+}
+
+impl Chunks {
+    /// Reads a stream, which ends as it should.
+    fn read(stream: &[u8], head: &CompletionHead, said: &Said) -> Self {
+        let mut frames = frames(stream).into_iter();
+        assert_eq!(frames.next_back(), Some(Frame::Done));
+        if let Some(message) = &said.failure {
+            let Some(Frame::Json(error)) = frames.next_back() else {
+                panic!("a failure is told");
+            };
+            assert_eq!(error["error"]["message"], Value::from(message.as_str()));
+        }
+        let mut chunks = Self::default();
+        for frame in frames {
+            let Frame::Json(chunk) = frame else {
+                panic!("{frame:?}");
+            };
+            assert_eq!(chunk["id"], Value::from(head.id.as_str()));
+            assert_eq!(chunk["model"], Value::from(head.model.as_str()));
+            assert_eq!(chunk["created"], Value::from(head.created));
+            assert_eq!(
+                chunk["system_fingerprint"],
+                Value::from(head.fingerprint.as_str())
+            );
+            for choice in chunk["choices"].as_array().expect("a list of answers") {
+                let answer = choice["index"].as_u64().expect("a number") as usize;
+                chunks.choices.push((answer, choice.clone()));
+            }
+            assert_eq!(chunks.usage, None, "usage comes last");
+            chunks.usage = chunk.get("usage").cloned();
+        }
+        chunks
+    }
+}
+
 /// What a client has of one answer.
 #[derive(Debug, Default, PartialEq)]
 struct Heard {
     begun: bool,
+    reasoning: String,
     content: String,
     calls: Vec<MadeCall>,
     /// The bytes of the tokens whose probabilities were told.
@@ -46,44 +108,14 @@ struct Heard {
 
 fn check_chat(head: &CompletionHead, said: &Said, surface: Surface, include_usage: Option<bool>) {
     let mut encoder = ChatStreamEncoder::new(head, said.choices.len(), include_usage, surface);
-    let mut stream = encoder.start().to_vec();
-    for (answer, delta) in &said.deltas {
-        assert!(!encoder.is_ended(), "{said:?}");
-        stream.extend_from_slice(&encoder.delta(*answer, delta));
-    }
+    let start = encoder.start();
+    let stream = streamed(said, &start, |answer, delta| encoder.delta(answer, delta));
     assert!(encoder.is_ended(), "{said:?}");
-    let late = Delta::Text {
-        text: "late".to_owned(),
-        tokens: Vec::new(),
-        logprobs: Vec::new(),
-    };
-    assert!(encoder.delta(0, &late).is_empty());
     assert!(encoder.fail(&ApiError::internal("late")).is_empty());
-
+    let chunks = Chunks::read(&stream, head, said);
     let mut clients: Vec<Heard> = said.choices.iter().map(|_| Heard::default()).collect();
-    let mut frames = frames(&stream).into_iter();
-    assert_eq!(frames.next_back(), Some(Frame::Done));
-    if let Some(message) = &said.failure {
-        let Some(Frame::Json(error)) = frames.next_back() else {
-            panic!("a failure is told");
-        };
-        assert_eq!(error["error"]["message"], Value::from(message.as_str()));
-    }
-    let mut usage = None;
-    for frame in frames {
-        let Frame::Json(chunk) = frame else {
-            panic!("{frame:?}");
-        };
-        assert_eq!(chunk["id"], Value::from(head.id.as_str()));
-        assert_eq!(chunk["model"], Value::from(head.model.as_str()));
-        assert_eq!(chunk["created"], Value::from(head.created));
-        if chunk.get("usage").is_some() {
-            usage = Some(chunk["usage"].clone());
-        }
-        for choice in chunk["choices"].as_array().expect("a list of answers") {
-            let answer = choice["index"].as_u64().expect("a number") as usize;
-            clients[answer].hear(choice);
-        }
+    for (answer, choice) in &chunks.choices {
+        clients[*answer].hear(choice);
     }
     let whole = chat_response(head, &said.choices, true);
     for (answer, client) in clients.iter().enumerate() {
@@ -91,7 +123,55 @@ fn check_chat(head: &CompletionHead, said: &Said, surface: Surface, include_usag
     }
     if said.failure.is_none() {
         let wanted = include_usage.unwrap_or(surface == Surface::Studio);
-        assert_eq!(usage, wanted.then(|| whole["usage"].clone()));
+        assert_eq!(chunks.usage, wanted.then(|| whole["usage"].clone()));
+    }
+}
+
+/// Completions have texts, each behind its prompt, and lists of log-probabilities.
+fn check_completions(head: &CompletionHead, said: &Said, surface: Surface, before: &str) {
+    let echo = Echo::new(vec![before.to_owned()], said.choices.len());
+    let mut encoder = CompletionStreamEncoder::new(head, echo.clone(), None, surface);
+    let start = encoder.start();
+    let stream = streamed(said, &start, |answer, delta| encoder.delta(answer, delta));
+    assert!(encoder.is_ended(), "{said:?}");
+    assert!(encoder.fail(&ApiError::internal("late")).is_empty());
+    let chunks = Chunks::read(&stream, head, said);
+    let whole = completion_response(head, &echo, &said.choices, true);
+    for (answer, choice) in said.choices.iter().enumerate() {
+        let whole = &whole["choices"][answer];
+        let of_answer = chunks.choices.iter().filter(|(of, _)| *of == answer);
+        let of_answer: Vec<&Value> = of_answer.map(|(_, chunk)| chunk).collect();
+        let text: String = of_answer
+            .iter()
+            .filter_map(|chunk| chunk["text"].as_str())
+            .collect();
+        assert_eq!(text, format!("{before}{}", choice.text), "{said:?}");
+        assert_eq!(whole["text"], text, "{said:?}");
+        for list in ["tokens", "token_logprobs", "top_logprobs", "text_offset"] {
+            let lists = of_answer
+                .iter()
+                .filter_map(|chunk| chunk["logprobs"][list].as_array());
+            let joined: Vec<Value> = lists.flatten().cloned().collect();
+            assert_eq!(whole["logprobs"][list], Value::from(joined), "{said:?}");
+        }
+        let reasons: Vec<&Value> = of_answer
+            .iter()
+            .map(|chunk| &chunk["finish_reason"])
+            .collect();
+        let ended = reasons.iter().position(|reason| !reason.is_null());
+        assert_eq!(
+            ended,
+            choice.summary.as_ref().map(|_| reasons.len() - 1),
+            "{said:?}"
+        );
+        assert!(
+            ended.is_none_or(|at| *reasons[at] == whole["finish_reason"]),
+            "{said:?}"
+        );
+    }
+    if said.failure.is_none() {
+        let wanted = surface == Surface::Studio;
+        assert_eq!(chunks.usage, wanted.then(|| whole["usage"].clone()));
     }
 }
 
@@ -106,6 +186,9 @@ impl Heard {
         self.begun = true;
         if let Some(text) = delta.get("content") {
             self.content.push_str(text.as_str().expect("a text"));
+        }
+        if let Some(text) = delta.get("reasoning_content") {
+            self.reasoning.push_str(text.as_str().expect("a text"));
         }
         for call in delta["tool_calls"].as_array().into_iter().flatten() {
             self.hear_call(call);
@@ -146,6 +229,7 @@ impl Heard {
 fn check_heard(client: &Heard, said: &Said, answer: usize, whole: &Value) {
     let choice = &said.choices[answer];
     assert_eq!(client.content, choice.text, "{said:?}");
+    assert_eq!(client.reasoning, choice.reasoning, "{said:?}");
     let scored: Vec<Value> = choice
         .logprobs
         .iter()
@@ -217,7 +301,7 @@ fn check_comment(text: &str) {
 /// Inputs for [`check`] to begin with.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let head =
-        b"\x00\x00\x00chatcmpl-1\xff\x00\x00\x00\x00\x00\x00\x00\x00tiny \"Q4\"\xff".to_vec();
+        b"\x00\x00\x00chatcmpl-1\xff\x00\x00\x00\x00\x00\x00\x00\x00tiny \"Q4\"\xff0a\xff".to_vec();
     let bodies: [&[u8]; 4] = [
         b"\x00\x0aHello\xff\x00\x0a\xc3\xa9\n\r\xff",
         b"\x00\x00call_0\xfflook\xff\x00\x00{\"at\":\xff\x00\x01\"x\"}\xff\x00\x05",
@@ -266,7 +350,7 @@ mod tests {
         fn whatever_is_called_is_read_back(
             head in any::<[u8; 2]>(), parts in proptest::collection::vec((0..16_u8, "[a\"\\\\\n\r\u{2028}é]{0,4}"), 0..20)
         ) {
-            let mut data = vec![head[0], head[1], 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF];
+            let mut data = vec![head[0], head[1], 0, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
             for (kind, text) in parts {
                 data.extend([0, kind]);
                 data.extend(text.as_bytes());

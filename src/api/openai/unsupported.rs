@@ -10,7 +10,7 @@ use crate::api::fields::Fields;
 
 /// A value that changes nothing. `null` always is one.
 #[derive(Debug, Clone, Copy)]
-enum Neutral {
+pub(super) enum Neutral {
     Is(&'static str),
     Bool(bool),
     Number(f64),
@@ -24,53 +24,88 @@ enum Neutral {
 
 use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number};
 
-/// Field, and the values that it may have as long as it is not supported.
-const NOT_YET: &[(&str, &[Neutral])] = &[
-    // Tools
-    ("functions", &[Empty]),
-    ("function_call", &[Is("none"), Is("auto")]),
-    ("enable_tools", &[Bool(false)]),
-    ("mcp_servers", &[Empty]),
-    ("web_search_options", &[]),
+/// Fields of both routes that generate, and the values that each may have as long as it is not supported.
+pub(super) const OF_GENERATION: &[(&str, &[Neutral])] = &[
     // Other names for structured output: never answer with unconstrained text instead
     ("structured_outputs", &[Empty]),
     ("guided_json", &[]),
     ("guided_regex", &[Empty]),
     ("guided_choice", &[Empty]),
     ("guided_grammar", &[Empty]),
-    // Images and sound
+    ("grammar_lazy", &[Bool(false)]),
+    ("grammar_triggers", &[Empty]),
+    // Tools and what else belongs to a conversation
+    ("functions", &[Empty]),
+    ("function_call", &[Is("none"), Is("auto")]),
+    ("enable_tools", &[Bool(false)]),
+    ("mcp_servers", &[Empty]),
+    ("chat_template", &[Empty]),
+    // What is continued
     ("image_base64", &[Empty]),
     ("audio_base64", &[Empty]),
     ("video_base64", &[Empty]),
-    ("modalities", &[ListOfText, Empty]),
-    ("audio", &[Empty]),
-    // What the answer holds
-    ("prompt_logprobs", &[Number(0.0), Bool(false)]),
-    ("n_probs", &[Number(0.0)]),
-    ("best_of", &[Number(1.0)]),
-    ("echo", &[Bool(false)]),
-    ("return_tokens", &[Bool(false)]),
-    ("return_token_ids", &[Bool(false)]),
-    ("timings_per_token", &[Bool(false)]),
-    ("skip_special_tokens", &[Bool(true)]),
-    ("include_stop_str_in_output", &[Bool(false)]),
-    ("reasoning_format", &[Is("inline")]),
-    // The prompt
-    ("chat_template", &[Empty]),
+    ("truncate_prompt_tokens", &[]),
+    ("n_keep", &[AtMost(0.0)]),
+    ("n_discard", &[AtMost(0.0)]),
+    ("cache_prompt", &[Bool(true)]),
+    ("n_cache_reuse", &[AtMost(0.0)]),
+    ("cache_salt", &[Empty]),
+    ("kv_transfer_params", &[Empty]),
+    ("priority", &[Number(0.0)]),
+    ("id_slot", &[AtMost(-1.0)]),
     ("use_adapter", &[Bool(false)]),
     ("lora", &[Empty]),
+    // What the answer holds
+    ("n_cmpl", &[Number(1.0)]),
+    ("prompt_logprobs", &[Number(0.0), Bool(false)]),
+    ("n_probs", &[Number(0.0)]),
+    ("post_sampling_probs", &[Bool(false)]),
+    ("return_tokens", &[Bool(false)]),
+    ("return_token_ids", &[Bool(false)]),
+    ("return_tokens_as_token_ids", &[Bool(false)]),
+    ("response_fields", &[Empty]),
+    ("timings_per_token", &[Bool(false)]),
+    ("verbose", &[Bool(false)]),
+    ("sse_ping_interval", &[]),
+    ("skip_special_tokens", &[Bool(true)]),
+    ("spaces_between_special_tokens", &[Bool(true)]),
+    ("include_stop_str_in_output", &[Bool(false)]),
     // When to end
     ("stop_token_ids", &[Empty]),
     ("bad_words", &[Empty]),
-    ("thinking_budget_tokens", &[AtMost(-1.0)]),
-    ("reasoning_budget", &[AtMost(-1.0)]),
+    ("allowed_token_ids", &[Empty]),
+    ("n_indent", &[AtMost(0.0)]),
+    ("t_max_predict_ms", &[AtMost(0.0)]),
     // Samplers that are not there, and the order of those that are
     ("samplers", &[Empty]),
     ("mirostat_mode", &[Number(0.0)]),
     ("tfs_z", &[AtLeast(1.0)]),
     ("top_a", &[AtMost(0.0)]),
+    ("adaptive_target", &[AtMost(-1.0)]),
+    ("penalize_nl", &[Bool(false)]),
+    ("logits_processors", &[Empty]),
+    ("vllm_xargs", &[Empty]),
+    ("backend_sampling", &[Bool(false)]),
     ("min_keep", &[AtMost(1.0)]),
     ("use_beam_search", &[Bool(false)]),
+    ("length_penalty", &[Number(1.0)]),
+    ("early_stopping", &[Bool(false)]),
+];
+
+/// Fields of Chat Completions alone.
+const OF_CHAT: &[(&str, &[Neutral])] = &[
+    ("web_search_options", &[]),
+    ("modalities", &[ListOfText, Empty]),
+    ("audio", &[Empty]),
+    ("verbosity", &[Is("medium")]),
+    ("best_of", &[Number(1.0)]),
+    ("echo", &[Bool(false)]),
+];
+
+/// Fields of `stream_options`.
+pub(super) const OF_STREAM_OPTIONS: &[(&str, &[Neutral])] = &[
+    ("continuous_usage_stats", &[Bool(false)]),
+    ("include_obfuscation", &[Bool(false)]),
 ];
 
 impl Neutral {
@@ -105,22 +140,36 @@ impl Neutral {
     }
 }
 
-/// 400 `unsupported_parameter` for the first field that asks for what is not there yet.
+/// 400 `unsupported_parameter` for the first field of a chat request that asks for what is not there yet.
 pub(super) fn refuse(request: &Fields<'_>) -> Result<(), ApiError> {
-    for (name, neutral) in NOT_YET {
+    refuse_of(request, OF_CHAT)?;
+    refuse_of(request, OF_GENERATION)?;
+    match request.fields("stream_options")? {
+        Some(options) => refuse_of(&options, OF_STREAM_OPTIONS),
+        None => Ok(()),
+    }
+}
+
+/// As [`refuse`], for an object with a list of its own: fields, and the values that each may have.
+pub(super) fn refuse_of(
+    request: &Fields<'_>,
+    not_yet: &[(&str, &[Neutral])],
+) -> Result<(), ApiError> {
+    for (name, neutral) in not_yet {
         let Some(value) = request.get(name) else {
             continue;
         };
         if neutral.iter().any(|neutral| neutral.allows(value)) {
             continue;
         }
-        let mut message = format!("`{name}` is known but not supported yet. Leave it out");
+        let path = request.path(name);
+        let mut message = format!("`{path}` is known but not supported yet. Leave it out");
         for neutral in *neutral {
             message.push_str(", or send ");
             message.push_str(&neutral.shown());
         }
         message.push('.');
-        return Err(ApiError::unsupported_parameter(*name, message));
+        return Err(ApiError::unsupported_parameter(path, message));
     }
     Ok(())
 }
@@ -149,7 +198,6 @@ mod tests {
             ("top_a", json!(0)),
             ("samplers", json!([])),
             ("modalities", json!(["text"])),
-            ("reasoning_format", json!("inline")),
             ("something_new", json!({"a": [1]})),
         ];
         for (field, value) in harmless {
@@ -159,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_field_of_the_table_may_be_null_and_is_refused_with_an_odd_value() {
-        for (field, _) in NOT_YET {
+        for (field, _) in OF_CHAT.iter().chain(OF_GENERATION) {
             assert_eq!(check(field, &Value::Null), Ok(()), "{field}");
             let error = check(field, &json!({"odd": true})).expect_err(field);
             assert_eq!(error.status, 400);
@@ -183,7 +231,6 @@ mod tests {
             ("top_a", json!(0.2)),
             ("samplers", json!(["top_k"])),
             ("image_base64", json!("AAAA")),
-            ("reasoning_format", json!("none")),
         ];
         for (field, value) in refused {
             let error = check(field, &value).expect_err(&format!("{field} = {value}"));

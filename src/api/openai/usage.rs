@@ -14,6 +14,7 @@ pub fn usage_json(usage: &Usage) -> Value {
         "completion_tokens": usage.completion_tokens,
         "total_tokens": u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens),
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     })
 }
 
@@ -30,9 +31,10 @@ impl Total {
         match &mut self.summary {
             None => self.summary = Some(summary.clone()),
             Some(total) => {
-                let added = summary.usage.completion_tokens;
-                let tokens = &mut total.usage.completion_tokens;
-                *tokens = tokens.saturating_add(added);
+                let (sum, added) = (&mut total.usage, &summary.usage);
+                let add = |tokens: &mut u32, added| *tokens = tokens.saturating_add(added);
+                add(&mut sum.completion_tokens, added.completion_tokens);
+                add(&mut sum.reasoning_tokens, added.reasoning_tokens);
                 let cached = &mut total.usage.cached_tokens;
                 *cached = (*cached).min(summary.usage.cached_tokens);
             }
@@ -120,8 +122,8 @@ mod tests {
     fn the_total_does_not_overflow() {
         let usage = Usage {
             prompt_tokens: u32::MAX,
-            cached_tokens: 0,
             completion_tokens: u32::MAX,
+            ..Usage::default()
         };
         assert_eq!(usage_json(&usage)["total_tokens"], 2 * u64::from(u32::MAX));
     }

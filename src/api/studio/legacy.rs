@@ -8,7 +8,7 @@ use crate::api::fields::Fields;
 use crate::api::openai::{MAX_ID_BYTES, parse_messages};
 use crate::api::sse;
 use crate::chat::{ChatMessage, Role};
-use crate::generation::{ChatPrompt, Delta, GenerateRequest, Prompt};
+use crate::generation::{ChatPrompt, Delta, GenerateRequest, Prompt, ThoughtUse};
 use crate::sampling::SamplingParams;
 use crate::stop::RunIds;
 
@@ -40,6 +40,10 @@ impl LegacyRequest {
         let generate = GenerateRequest {
             sampling: sampling(&request)?,
             max_tokens: Some(max_tokens.map_or(MAX_NEW_TOKENS, |tokens| tokens as u32)),
+            thoughts: ThoughtUse {
+                inline: true,
+                ..ThoughtUse::default()
+            },
             ..GenerateRequest::new(Prompt::Chat(ChatPrompt::new(messages(&request)?)))
         };
         Ok(Self {
@@ -125,8 +129,8 @@ impl LegacyStreamEncoder {
     pub fn delta(&mut self, delta: &Delta) -> Bytes {
         match delta {
             _ if self.ended => Bytes::new(),
-            // This protocol offers no tools.
-            Delta::Progress(_) | Delta::ToolCall(_) => Bytes::new(),
+            // This protocol offers no tools, and has thoughts in the text.
+            Delta::Progress(_) | Delta::Reasoning { .. } | Delta::ToolCall(_) => Bytes::new(),
             Delta::Text { text, .. } => {
                 let mut out = b"data: {\"content\":".to_vec();
                 sse::push_escaped(&mut out, text);

@@ -55,6 +55,20 @@ impl ThoughtBudget {
         }
     }
 
+    /// As [`Self::new`], for the rest of an answer of which the prompt holds `said`.
+    #[must_use]
+    pub fn resumed(
+        limit: Option<usize>,
+        format: ReasoningFormat,
+        start: ThoughtStart,
+        said: &str,
+    ) -> Self {
+        Self {
+            splitter: ReasoningSplitter::resumed(format, start, said),
+            ..Self::new(limit, format, start)
+        }
+    }
+
     /// With a text that is forced before the closing tag, such as `Time to answer.` Becomes part of the thought.
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
@@ -85,6 +99,29 @@ impl ThoughtBudget {
     /// Ends the thought after the next token, whatever the budget (the client's wish); later thoughts too.
     pub fn end_thought(&mut self) {
         self.limit = Some(0);
+    }
+
+    /// True where what comes next does not belong to the answer yet
+    /// ([`ReasoningSplitter::awaits_answer`]).
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.splitter.awaits_answer()
+    }
+
+    /// The text that must come next for the answer to begin: where the model wants to end without one, and one has to come.
+    /// Later thoughts are ended at once.
+    pub fn answer_instead(&mut self) -> Option<&str> {
+        self.end_thought();
+        if self.splitter.in_thought() {
+            return self.forced_now();
+        }
+        self.splitter.answer_opening()
+    }
+
+    /// True where a text may have to come next that nobody drew, at a place that is not known beforehand.
+    #[must_use]
+    pub fn may_force(&self) -> bool {
+        self.limit.is_some()
     }
 
     /// Tokens of thoughts so far (`reasoning_tokens` of the usage).

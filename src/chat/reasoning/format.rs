@@ -113,6 +113,15 @@ impl ReasoningFormat {
             })
     }
 
+    /// A thought that is not closed, as the model would have written it; `None` for [`Harmony`], whose thoughts are
+    /// messages.
+    #[must_use]
+    pub fn open_thought(self, thought: &str) -> Option<String> {
+        self.tags()?;
+        let opener = self.openers().first().copied()?;
+        Some(format!("{opener}\n{thought}"))
+    }
+
     /// What the end of the rendered prompt says. Only the last few hundred bytes matter.
     ///
     /// For prompts that end where the model's turn begins; where the prompt ends within an answer, the answer so

@@ -78,6 +78,20 @@ impl Messages {
         matches!(self.state, State::Body(Kind::Reasoning))
     }
 
+    /// True until a message for the user begins.
+    pub(super) fn awaits_answer(&self) -> bool {
+        !matches!(self.state, State::Body(Kind::Content))
+    }
+
+    /// What begins a message for the user, where none is being written.
+    pub(super) fn answer_opening(&self) -> Option<&'static str> {
+        match self.state {
+            State::Lead => Some("<|channel|>final<|message|>"),
+            State::Between => Some("<|start|>assistant<|channel|>final<|message|>"),
+            State::Header(_) | State::Body(_) | State::Call { .. } => None,
+        }
+    }
+
     /// Reads one token or character. False: more text is needed.
     pub(super) fn step(&mut self, feed: &mut Feed, sink: &mut Sink) -> bool {
         let Some(c) = feed.peek() else {
@@ -153,20 +167,25 @@ impl Messages {
             }
             State::Lead if c.is_whitespace() => {
                 if let Some(c) = self.blanks.push(c) {
+                    self.say(sink);
                     sink.char(Kind::Content, c);
                 }
             }
             State::Between if c.is_whitespace() => sink.markup(c.encode_utf8(&mut [0; 4])),
             State::Lead | State::Between => {
-                let kind = Kind::Content;
-                sink.part(kind);
+                self.say(sink);
                 self.flush(sink);
-                sink.char(kind, c);
-                self.at_edge = false;
-                self.state = State::Body(kind);
+                sink.char(Kind::Content, c);
             }
             State::Body(_) | State::Call { .. } => self.body(c, sink),
         }
+    }
+
+    /// An answer without a header begins.
+    fn say(&mut self, sink: &mut Sink) {
+        sink.part(Kind::Content);
+        self.at_edge = false;
+        self.state = State::Body(Kind::Content);
     }
 
     fn body(&mut self, c: char, sink: &mut Sink) {

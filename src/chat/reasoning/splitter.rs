@@ -91,6 +91,24 @@ impl ReasoningSplitter {
         }
     }
 
+    /// True where what comes next does not belong to the answer yet: in a thought, and (harmony) before the message that
+    /// is the answer.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        match &self.machine {
+            Machine::Tagged(tagged) => tagged.in_thought(),
+            Machine::Messages(messages) => messages.awaits_answer(),
+        }
+    }
+
+    /// What begins the answer, outside of thoughts.
+    pub(super) fn answer_opening(&self) -> Option<&'static str> {
+        match &self.machine {
+            Machine::Tagged(_) => None,
+            Machine::Messages(messages) => messages.answer_opening(),
+        }
+    }
+
     /// True while there are thoughts and no answer. After a natural ending the thoughts then are the answer that
     /// the client should see; after a cut they are not.
     #[must_use]

@@ -9,7 +9,7 @@
 mod call;
 mod coerce;
 #[cfg(any(test, fuzzing))]
-mod corpus;
+pub(crate) mod corpus;
 mod declared;
 mod event;
 mod format;
@@ -29,5 +29,5 @@ use super::{feed, page};
 pub use declared::DeclaredTool;
 pub use event::{Ending, ToolEvent, ToolParserOptions};
 pub use format::ToolFormat;
-pub use grammar::{ToolGrammar, ToolGrammarError, tool_grammar};
+pub use grammar::{Otherwise, ToolGrammar, ToolGrammarError, tool_grammar};
 pub use parser::ToolCallParser;

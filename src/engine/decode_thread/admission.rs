@@ -44,9 +44,7 @@ impl DecodeThread {
             };
             self.rescue(place);
             run.admit(place.seq);
-            // What a form allows is known one token ahead only.
-            let drafts = !run.deterministic && !run.is_constrained();
-            if self.drafts != DraftKind::Off && drafts {
+            if self.drafts != DraftKind::Off && run.may_draft() {
                 run.drafts = Some(RunDrafts::new(self.drafts.into(), run.namespace));
             }
             self.metrics

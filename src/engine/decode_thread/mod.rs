@@ -6,6 +6,7 @@ mod admission;
 mod constrained;
 mod drafting;
 mod ending;
+mod forcing;
 mod step;
 
 pub(super) use drafting::MAX_DRAFT_ROWS;

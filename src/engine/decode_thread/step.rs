@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::DecodeThread;
+use super::forcing::Forced;
 use crate::engine::error::DrawError;
 use crate::engine::events::FinishReason;
 use crate::engine::planner::Chunk;
@@ -156,6 +157,13 @@ impl DecodeThread {
             return;
         }
         let id = run.id;
+        // Where the prompt has opened a thought, and there is to be none.
+        match self.force(index) {
+            Ok(Forced::Nothing) => {}
+            Ok(Forced::More) => return self.active[index].flush(),
+            Ok(Forced::End(reason)) => return self.finish(index, reason),
+            Err(error) => return self.fail_all(&[id], &error.to_string()),
+        }
         match self.holds(index, row) {
             Ok(true) => return,
             Ok(false) => {}
@@ -176,12 +184,19 @@ impl DecodeThread {
         self.active[index].draw(self.context.logits(row)?)
     }
 
-    /// Adds a drawn token to its run's answer. Returns why the run is over, if it is.
-    fn emit(&mut self, index: usize, token: Token) -> Result<Option<FinishReason>, LlamaError> {
+    /// Adds a token to its run's answer. Returns why the run is over, if it is.
+    pub(super) fn emit(
+        &mut self,
+        index: usize,
+        token: Token,
+    ) -> Result<Option<FinishReason>, LlamaError> {
         let run = &mut self.active[index];
         let vocab = self.context.model().vocab();
         self.bytes.clear();
         let bytes = if vocab.is_end_of_generation(token) {
+            if run.refuses_end() {
+                return Ok(None);
+            }
             None
         } else {
             vocab.append_bytes(token, run.shows(token), &mut self.bytes)?;
@@ -206,9 +221,14 @@ impl DecodeThread {
             drafts.learn(tokens);
         }
         for &token in tokens {
-            match self.emit(index, token) {
-                Ok(None) => {}
-                Ok(Some(reason)) => return self.finish(index, reason),
+            let emitted = match self.emit(index, token) {
+                Ok(None) => self.force(index),
+                Ok(Some(reason)) => Ok(Forced::End(reason)),
+                Err(error) => Err(error),
+            };
+            match emitted {
+                Ok(Forced::Nothing | Forced::More) => {}
+                Ok(Forced::End(reason)) => return self.finish(index, reason),
                 Err(error) => return self.fail_all(&[id], &error.to_string()),
             }
         }

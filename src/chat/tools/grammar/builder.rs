@@ -8,7 +8,7 @@ use super::super::declared::DeclaredTool;
 use super::super::text::quoted;
 use super::markup::{Arguments, Markup, Part};
 use super::values::unsupported;
-use super::{ToolGrammar, ToolGrammarError};
+use super::{Otherwise, ToolGrammar, ToolGrammarError};
 
 /// Collects rules.
 #[derive(Debug)]
@@ -137,10 +137,13 @@ impl<'a> Builder<'a> {
             String::new()
         };
         let section = self.rule(&format!("{first} {call} {more} {close}"));
-        let start = if self.request.required {
-            format!("{open} {section}")
-        } else {
-            self.free_text(opener, &section)
+        let start = match self.request.otherwise {
+            Otherwise::Nothing => format!("{open} {section}"),
+            Otherwise::Text => self.free_text(opener, &section),
+            Otherwise::Json(schema) => {
+                let answer = self.rule(&format!("%json {schema}"));
+                format!("{open} {section} | {answer}")
+            }
         };
         format!("start: {start}\n{}", self.rules)
     }

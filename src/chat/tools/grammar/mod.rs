@@ -10,10 +10,23 @@ mod markup;
 mod tests;
 mod values;
 
+use serde_json::Value;
+
 use super::declared::DeclaredTool;
 use super::format::ToolFormat;
 use builder::Builder;
-use markup::Markup;
+use markup::{Markup, Part};
+
+/// What an answer may be that is not calls and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Otherwise<'a> {
+    /// There have to be calls.
+    Nothing,
+    /// Free text until a call begins, and between calls.
+    Text,
+    /// JSON that is valid under this schema, and no calls.
+    Json(&'a Value),
+}
 
 /// What a grammar is to allow.
 #[derive(Clone, Copy)]
@@ -22,8 +35,8 @@ pub struct ToolGrammar<'a> {
     pub format: ToolFormat,
     /// The tools that may be called; one for a named choice. Their schemas are enforced.
     pub tools: &'a [DeclaredTool],
-    /// The answer is calls and nothing else. False: it is free text until a call begins.
-    pub required: bool,
+    /// What the answer may be instead of calls.
+    pub otherwise: Otherwise<'a>,
     /// Several calls may follow each other.
     pub parallel: bool,
     /// Refuse schemas that the format cannot enforce. False: enforce what can be. Only formats that write values as
@@ -38,7 +51,7 @@ impl std::fmt::Debug for ToolGrammar<'_> {
         f.debug_struct("ToolGrammar")
             .field("format", &self.format)
             .field("tools", &self.tools)
-            .field("required", &self.required)
+            .field("otherwise", &self.otherwise)
             .field("parallel", &self.parallel)
             .field("strict", &self.strict)
             .finish_non_exhaustive()
@@ -56,6 +69,11 @@ pub enum ToolGrammarError {
         "calls cannot be enforced in this model's format ({0:?}); use tool_choice \"auto\" without strict tools"
     )]
     Format(ToolFormat),
+    /// Calls are JSON too, and nothing says which is which.
+    #[error(
+        "an answer in JSON cannot be told from a call in this model's tool format ({0:?}); leave out the form of the answer or the tools"
+    )]
+    AmongJson(ToolFormat),
     /// The format writes the name as it is, and this one would be read otherwise.
     #[error(
         "the name {0:?} cannot be written in this model's tool format; use letters, digits, _, - and ."
@@ -76,7 +94,7 @@ pub enum ToolGrammarError {
 /// The grammar, starting at `start`.
 ///
 /// One call or more (exactly one without `parallel`), each of one of the tools, with arguments that its schema
-/// allows. Without `required` the answer is free text in which the opener of the format occurs only where
+/// allows. With [`Otherwise::Text`] the answer is free text in which the opener of the format occurs only where
 /// a call follows; the other ways in which a model might begin a call stay text.
 ///
 /// # Errors
@@ -87,6 +105,11 @@ pub fn tool_grammar(request: &ToolGrammar<'_>) -> Result<String, ToolGrammarErro
         return Err(ToolGrammarError::NoTools);
     }
     let markup = Markup::of(request.format).ok_or(ToolGrammarError::Format(request.format))?;
+    // Without a marker a call begins as any JSON does.
+    let has_marker = matches!(markup.opener(), Part::Marker(_));
+    if !has_marker && matches!(request.otherwise, Otherwise::Json(_)) {
+        return Err(ToolGrammarError::AmongJson(request.format));
+    }
     let mut builder = Builder::new(request);
     let calls = builder.calls(markup)?;
     Ok(builder.finish(markup, &calls))

@@ -12,7 +12,7 @@ use toktrie::TokenId;
 use super::super::{
     DeclaredTool, Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions,
 };
-use super::{ToolGrammar, ToolGrammarError, tool_grammar};
+use super::{Otherwise, ToolGrammar, ToolGrammarError, tool_grammar};
 use forms::{FORMS, Forms};
 use vocabulary::Bytes;
 
@@ -69,6 +69,14 @@ struct Case {
     parallel: bool,
 }
 
+fn otherwise(required: bool) -> Otherwise<'static> {
+    if required {
+        Otherwise::Nothing
+    } else {
+        Otherwise::Text
+    }
+}
+
 fn check(forms: &Forms, control: &[&'static str], case: Case) {
     let vocabulary = Bytes::new(control);
     let tools = tools();
@@ -76,7 +84,7 @@ fn check(forms: &Forms, control: &[&'static str], case: Case) {
     let grammar = tool_grammar(&ToolGrammar {
         format: forms.format,
         tools: &tools,
-        required,
+        otherwise: otherwise(required),
         parallel,
         strict: true,
         control_token: &|name| vocabulary.id(name),
@@ -132,6 +140,39 @@ fn valid_calls_are_accepted_and_others_refused() {
 }
 
 #[test]
+fn an_answer_is_calls_or_json_where_it_is_to_be_json() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": false});
+    for forms in FORMS {
+        let vocabulary = Bytes::new(forms.control);
+        let grammar = tool_grammar(&ToolGrammar {
+            format: forms.format,
+            tools: &tools(),
+            otherwise: Otherwise::Json(&schema),
+            parallel: true,
+            strict: true,
+            control_token: &|name| vocabulary.id(name),
+        });
+        if forms.format == ToolFormat::LlamaBareJson {
+            let ambiguous = ToolGrammarError::AmongJson(forms.format);
+            assert_eq!(grammar, Err(ambiguous));
+            continue;
+        }
+        let start = matcher(&vocabulary.factory(), &grammar.expect("a grammar"));
+        for (text, expected) in [
+            (forms.full, (true, true)),
+            (forms.two, (true, true)),
+            ("{\"n\": 7}", (true, true)),
+            ("{\"n\": 7", (true, false)),
+            ("{\"m\": 7}", (false, false)),
+            ("Hello", (false, false)),
+        ] {
+            let found = accepts(start.deep_clone(), &vocabulary.tokens(text));
+            assert_eq!(found, expected, "{:?} {text}", forms.format);
+        }
+    }
+}
+
+#[test]
 fn what_a_grammar_forces_is_what_the_parser_reads() {
     let expected = json!({"city": "Berlin", "days": 3, "unit": "C", "tags": ["a", "b"]});
     for forms in FORMS {
@@ -164,7 +205,7 @@ fn arguments_are_objects_whatever_the_schema_says() {
         let grammar = tool_grammar(&ToolGrammar {
             format: ToolFormat::MistralName,
             tools: &[tool],
-            required: true,
+            otherwise: Otherwise::Nothing,
             parallel: false,
             strict: true,
             control_token: &|_| None,
@@ -224,7 +265,7 @@ fn what_cannot_be_enforced_is_an_error() {
         let request = ToolGrammar {
             format,
             tools: &tools,
-            required: true,
+            otherwise: Otherwise::Nothing,
             parallel: true,
             strict: true,
             control_token: &none,
@@ -235,7 +276,7 @@ fn what_cannot_be_enforced_is_an_error() {
     let request = ToolGrammar {
         format: ToolFormat::FunctionXml,
         tools: &[tool("a", pattern)],
-        required: true,
+        otherwise: Otherwise::Nothing,
         parallel: true,
         strict: false,
         control_token: &none,

@@ -7,7 +7,7 @@ use super::super::super::{Ending, ToolCallParser, ToolEvent, ToolParserOptions};
 use super::super::{ToolGrammar, tool_grammar};
 use super::forms::{FORMS, Forms};
 use super::vocabulary::Bytes;
-use super::{matcher, tools};
+use super::{matcher, otherwise, tools};
 
 /// A walk's next choice, the same in every run.
 struct Dice(u64);
@@ -137,7 +137,7 @@ fn whatever_a_grammar_allows_the_parser_reads_as_valid_calls() {
                 let grammar = tool_grammar(&ToolGrammar {
                     format: forms.format,
                     tools: &tools,
-                    required,
+                    otherwise: otherwise(required),
                     parallel: true,
                     strict: true,
                     control_token: &|name| vocabulary.id(name),
