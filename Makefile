@@ -6,13 +6,14 @@ PORT = 8888
 MODEL =
 ARGS =
 
-.PHONY: help run test bench lint
+.PHONY: help run test fuzz bench lint
 
 help:
 	@echo 'make run     build, fetch the default model and serve it on http://$(HOST):$(PORT)'
 	@echo '             (HOST=, PORT=, MODEL=file.gguf, ARGS="more of rein serve" change that)'
-	@echo 'make test    every test: units, real models, documentation examples, clients'
+	@echo 'make test    every test: units, real models, documentation examples, clients, fuzzing'
 	@echo '             (ARGS="stop::registry" chooses, in the words of cargo nextest run)'
+	@echo 'make fuzz    fuzzing, a minute for each target (ARGS="600 reasoning" chooses)'
 	@echo 'make lint    format, clippy, licences, documentation'
 	@echo 'make bench   rein and llama-server, one after the other, as a table of ratios'
 	@echo '             (ARGS="--rounds 3" and more; see benches/compare.py --help)'
@@ -23,6 +24,9 @@ run:
 
 test:
 	@scripts/test.sh $(ARGS)
+
+fuzz:
+	@scripts/fuzz.sh $(or $(ARGS),60)
 
 lint:
 	@scripts/lint.sh

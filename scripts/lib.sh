@@ -8,6 +8,9 @@ rein_cache="${REIN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rein}"
 rein_home="${REIN_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/rein}"
 models_dir="$rein_home/models"
 tools_dir="$rein_cache/tools"
+# fuzz/ is built with other flags and lints, and may be thrown away.
+fuzz_target_dir="${CARGO_TARGET_DIR:+$CARGO_TARGET_DIR/fuzz}"
+fuzz_target_dir="${fuzz_target_dir:-$rein_cache/fuzz/target}"
 target_dir="${CARGO_TARGET_DIR:-${CARGO_BUILD_TARGET_DIR:-target}}"
 
 # cargo may be installed without being in PATH; tools_dir holds what setup.sh built.

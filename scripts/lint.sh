@@ -17,13 +17,25 @@ build() { scripts/build.sh >/dev/null; }
 # RUSTDOCFLAGS touches rustdoc only; RUSTFLAGS would compile everything again.
 docs() { RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps; }
 
+# fuzz/ is a package of its own: modules of rein without llama.cpp, and the fuzz targets.
+fuzz=(--manifest-path fuzz/Cargo.toml)
+
+format() { cargo fmt --check && cargo fmt --check "${fuzz[@]}"; }
+
+licences() {
+    cargo deny --locked check licenses bans sources &&
+        cargo deny --locked "${fuzz[@]}" --config deny.toml check licenses bans sources
+}
+
 step 'setup' scripts/setup.sh lint
-step 'format' cargo fmt --check
+step 'format' format
 # Clippy and rustdoc need llama.cpp's bindings too; building first shows the progress of that.
 step 'build' build
 step 'clippy' cargo clippy --release --locked --all-targets -- -D warnings
+step 'clippy of the fuzz targets' env CARGO_TARGET_DIR="$fuzz_target_dir" \
+    cargo clippy --release --locked "${fuzz[@]}" -- -D warnings
 # Not 'advisories': the database of known vulnerabilities lives outside the package registry, and
 # this check must pass where nothing else can be reached. Run 'cargo deny check' where it can.
-step 'licences and sources' cargo deny --locked check licenses bans sources
+step 'licences and sources' licences
 step 'documentation' docs
 step 'benchmark reports' python3 -m unittest discover --quiet benches

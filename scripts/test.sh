@@ -2,7 +2,7 @@
 # Sets up, builds, fetches both test models, then runs every test: what `make test` does.
 #
 # Usage: scripts/test.sh [ARGUMENTS OF cargo nextest run...]
-#   With arguments only the tests that they choose are run, without doctests and client tests.
+#   With arguments only the tests that they choose are run, without doctests, client tests and fuzzing.
 #
 # Example: scripts/test.sh -E 'test(stop)'
 
@@ -16,11 +16,14 @@ help_if_asked "$@"
 profile=default
 [ -z "${CI:-}" ] || profile=ci
 
+# For each target; a longer hunt is 'make fuzz'.
+fuzz_seconds=30
+
 build() { scripts/build.sh >/dev/null; }
 models() { scripts/models.sh all >/dev/null; }
 suite() { scripts/schema-suite.sh >/dev/null; }
 
-say "Everything: about 5 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
+say "Everything: about 9 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
 step 'setup' scripts/setup.sh test
 step 'build' build
 step 'models' models
@@ -30,3 +33,4 @@ step 'tests' cargo nextest run --release --locked --profile "$profile" "$@"
 step 'template oracle' scripts/template-oracle.sh
 step 'doctests' cargo test --release --locked --doc
 step 'client tests' scripts/client-tests.sh
+step 'fuzzing' scripts/fuzz.sh "$fuzz_seconds"

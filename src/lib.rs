@@ -10,6 +10,8 @@ pub mod cli;
 pub mod constraint;
 pub mod embedding;
 pub mod engine;
+#[cfg(any(test, fuzzing))]
+mod fuzz_input;
 pub mod generation;
 mod library;
 pub mod llama;

@@ -11,8 +11,12 @@ pub mod health;
 pub mod json;
 pub mod openai;
 pub mod openapi;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 pub mod slots;
 pub mod sse;
+#[cfg(any(test, fuzzing))]
+mod sse_reader;
 pub mod studio;
 pub mod tokens;
 

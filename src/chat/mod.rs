@@ -30,6 +30,9 @@ mod template;
 pub mod tools;
 
 pub use capabilities::{Effort, ReasoningStyle, TemplateCapabilities};
+#[cfg(fuzzing)]
+pub(crate) use template::properties as template_properties;
+
 pub use message::{ChatMessage, Content, Media, Part, Role, ToolCall};
 pub use template::{
     ArgumentStyle, ChatTemplate, Clock, MediaStyle, PromptEnd, PromptPiece, RenderInput,

@@ -15,6 +15,8 @@ mod clock;
 mod compare;
 mod compile;
 mod context;
+#[cfg(any(test, fuzzing))]
+mod conversation;
 mod error;
 mod filters;
 mod input;
@@ -23,6 +25,8 @@ mod methods;
 mod open_turn;
 mod ops;
 mod pieces;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod python;
 mod rewrite;
 mod slice;

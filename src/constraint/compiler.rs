@@ -53,7 +53,7 @@ impl ConstraintCompiler {
         outcome.unwrap_or_else(|error| Err(guard_error(kind, error)))
     }
 
-    fn compile_here(&self, constraint: &Constraint) -> Result<Matcher, ConstraintError> {
+    pub(super) fn compile_here(&self, constraint: &Constraint) -> Result<Matcher, ConstraintError> {
         let kind = constraint.kind();
         let grammar = constraint.grammar()?;
         let parser = self

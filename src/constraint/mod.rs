@@ -42,10 +42,12 @@ mod guard;
 mod lark;
 pub mod limits;
 mod matcher;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod regex;
 mod request;
 mod schema;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,15 @@ pub(super) fn words() -> Vec<Word> {
     words
 }
 
+/// What each of [`words`] adds to an answer; `None` for control tokens.
+pub(super) fn texts() -> Vec<Option<Vec<u8>>> {
+    let text = |word| match word {
+        Word::Text(bytes) => Some(bytes),
+        Word::Control(_) | Word::End(_) | Word::Unusable => None,
+    };
+    words().into_iter().map(text).collect()
+}
+
 /// A compiler for [`words`].
 pub(super) fn compiler() -> ConstraintCompiler {
     let vocabulary = Vocabulary::new(&words()).expect("a small vocabulary");

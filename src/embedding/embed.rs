@@ -2,40 +2,10 @@
 
 use std::sync::Arc;
 
+use super::{EmbedInput, EmbedRequest};
 use crate::engine::pooled::{EmbeddingError, EmbeddingRun, EmbeddingSpec, Normalize, Pooled};
-use crate::llama::Token;
 use crate::models::LoadedModel;
 use crate::stop::StopFlag;
-
-/// What is to be embedded.
-#[derive(Debug, Clone, Default)]
-pub struct EmbedRequest {
-    /// At least one.
-    pub inputs: Vec<EmbedInput>,
-    /// How the rows are scaled.
-    pub normalize: Normalize,
-}
-
-/// One text to embed.
-#[derive(Debug, Clone)]
-pub enum EmbedInput {
-    /// Plain text. What looks like a control token stays text; BOS, EOS and the like are added as the model wants.
-    Text(String),
-    /// Token ids, used as they are.
-    Tokens(Vec<Token>),
-}
-
-impl EmbedRequest {
-    /// Texts, with rows of length 1.
-    #[must_use]
-    pub fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Self {
-        let inputs = texts.into_iter().map(|text| EmbedInput::Text(text.into()));
-        Self {
-            inputs: inputs.collect(),
-            normalize: Normalize::default(),
-        }
-    }
-}
 
 /// A request for embeddings that is under way. Dropping it stops it.
 #[derive(Debug)]

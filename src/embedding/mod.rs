@@ -5,7 +5,9 @@
 
 mod embed;
 mod pair;
+mod request;
 mod rerank;
 
-pub use embed::{EmbedInput, EmbedRequest, EmbeddingJob, embed};
-pub use rerank::{RerankJob, RerankRequest, Scores, rerank};
+pub use embed::{EmbeddingJob, embed};
+pub use request::{EmbedInput, EmbedRequest, RerankRequest};
+pub use rerank::{RerankJob, Scores, rerank};

@@ -2,19 +2,11 @@
 
 use std::sync::Arc;
 
+use super::RerankRequest;
 use super::pair::PairFormat;
 use crate::engine::pooled::{EmbeddingError, EmbeddingRun, EmbeddingSpec, Pooled};
 use crate::models::LoadedModel;
 use crate::stop::StopFlag;
-
-/// A query, and the documents that are to be scored by how well they answer it.
-#[derive(Debug, Clone, Default)]
-pub struct RerankRequest {
-    /// Plain text.
-    pub query: String,
-    /// Plain texts; at least one.
-    pub documents: Vec<String>,
-}
 
 /// How well documents answer a query.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,7 @@
 //! The one pipeline from [`GenerateRequest`] to a stream of [`Delta`]s.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod answer_properties;
 mod answer_reader;
 mod answer_start;
 mod choices;
@@ -7,6 +9,7 @@ mod delta;
 mod pipeline;
 mod prompt;
 mod raw_prompt;
+mod raw_tokens;
 mod request;
 mod thought_use;
 mod tool_grammar;

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use llama_cpp_sys_2 as sys;
-
 /// Element type of the KV cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names are ggml's own")]
@@ -49,20 +47,6 @@ impl KvType {
     #[must_use]
     pub fn is_quantised(self) -> bool {
         !matches!(self, Self::F32 | Self::F16 | Self::Bf16)
-    }
-
-    pub(super) fn to_native(self) -> sys::ggml_type {
-        match self {
-            Self::F32 => sys::GGML_TYPE_F32,
-            Self::F16 => sys::GGML_TYPE_F16,
-            Self::Bf16 => sys::GGML_TYPE_BF16,
-            Self::Q8_0 => sys::GGML_TYPE_Q8_0,
-            Self::Q5_1 => sys::GGML_TYPE_Q5_1,
-            Self::Q5_0 => sys::GGML_TYPE_Q5_0,
-            Self::Q4_1 => sys::GGML_TYPE_Q4_1,
-            Self::Q4_0 => sys::GGML_TYPE_Q4_0,
-            Self::Iq4Nl => sys::GGML_TYPE_IQ4_NL,
-        }
     }
 
     /// Average bytes of one element.

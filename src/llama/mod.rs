@@ -13,6 +13,7 @@ mod embedding_context;
 mod error;
 mod kv_type;
 mod model;
+mod native;
 mod operation;
 mod pooling;
 mod sampler_chain;

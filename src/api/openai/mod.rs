@@ -11,7 +11,11 @@ mod logprobs;
 mod messages;
 pub mod models;
 pub mod rerank;
+#[cfg(any(test, fuzzing))]
+mod said;
 mod sampling;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod stream_properties;
 mod structured;
 mod thoughts;
 mod tools;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 use super::{
-    ChatMessage, FormFields, IdFields, LengthFields, SamplingFields, StreamFields, StreamOptions,
-    Tool, ToolChoice,
+    ChatMessage, FormFields, IdFields, LengthFields, SamplingFields, StreamFields, Tool, ToolChoice,
 };
 
 /// A conversation to answer. Fields that nobody knows are accepted and ignored; `null` is the same as leaving a field out.

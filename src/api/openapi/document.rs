@@ -106,7 +106,7 @@ pub fn document(collected: &OpenApi, rules: Rules<'_>) -> Value {
     document
 }
 
-/// Makes the schemas of streams those of their events, as OpenAPI describes server-sent events: what a chunk looks like is said of the
+/// Makes the schemas of streams those of their events, as `OpenAPI` describes server-sent events: what a chunk looks like is said of the
 /// event's data, which may also be an error, or the end.
 fn describe_events(document: &mut Value, surface_of: fn(&str) -> Surface) {
     let schemas = document["components"]["schemas"].take();

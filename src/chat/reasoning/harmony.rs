@@ -167,20 +167,25 @@ impl Messages {
             }
             State::Lead if c.is_whitespace() => {
                 if let Some(c) = self.blanks.push(c) {
+                    self.say(sink);
                     sink.char(Kind::Content, c);
                 }
             }
             State::Between if c.is_whitespace() => sink.markup(c.encode_utf8(&mut [0; 4])),
             State::Lead | State::Between => {
-                let kind = Kind::Content;
-                sink.part(kind);
+                self.say(sink);
                 self.flush(sink);
-                sink.char(kind, c);
-                self.at_edge = false;
-                self.state = State::Body(kind);
+                sink.char(Kind::Content, c);
             }
             State::Body(_) | State::Call { .. } => self.body(c, sink),
         }
+    }
+
+    /// An answer without a header begins.
+    fn say(&mut self, sink: &mut Sink) {
+        sink.part(Kind::Content);
+        self.at_edge = false;
+        self.state = State::Body(Kind::Content);
     }
 
     fn body(&mut self, c: char, sink: &mut Sink) {

@@ -7,12 +7,16 @@
 //! ```
 
 mod budget;
+#[cfg(any(test, fuzzing))]
+mod corpus;
 mod format;
 mod harmony;
 mod history;
 mod inline;
 mod late_call;
 mod piece;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod splitter;
 mod tagged;
 mod tags;

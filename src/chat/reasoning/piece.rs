@@ -32,7 +32,7 @@ struct Flow {
 }
 
 /// Where a text of the input went; joined, the texts are the input.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     Kept(Kind, String),
@@ -45,8 +45,11 @@ pub(super) struct Sink {
     pieces: Vec<Piece>,
     reasoning: Flow,
     content: Flow,
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fates: Vec<Fate>,
+    /// Bytes of all fates.
+    #[cfg(any(test, fuzzing))]
+    pub(super) decided: usize,
 }
 
 impl Sink {
@@ -59,11 +62,8 @@ impl Sink {
         if text.is_empty() {
             return;
         }
-        #[cfg(test)]
-        match self.fates.last_mut() {
-            Some(Fate::Kept(last, kept)) if *last == kind => kept.push_str(text),
-            _ => self.fates.push(Fate::Kept(kind, text.to_owned())),
-        }
+        #[cfg(any(test, fuzzing))]
+        self.note(Fate::Kept(kind, text.to_owned()));
         self.insert(kind, text);
     }
 
@@ -73,13 +73,23 @@ impl Sink {
 
     /// Text of the input that is left out.
     pub(super) fn markup(&mut self, text: &str) {
-        #[cfg(test)]
-        match self.fates.last_mut() {
-            Some(Fate::Markup(last)) => last.push_str(text),
-            _ => self.fates.push(Fate::Markup(text.to_owned())),
-        }
+        #[cfg(any(test, fuzzing))]
+        self.note(Fate::Markup(text.to_owned()));
         // Only tests ask where it went.
         let _ = (self, text);
+    }
+
+    #[cfg(any(test, fuzzing))]
+    fn note(&mut self, fate: Fate) {
+        let (Fate::Kept(_, text) | Fate::Markup(text)) = &fate;
+        self.decided += text.len();
+        match (self.fates.last_mut(), &fate) {
+            (Some(Fate::Markup(last)), Fate::Markup(text)) => last.push_str(text),
+            (Some(Fate::Kept(last_kind, last)), Fate::Kept(kind, text)) if last_kind == kind => {
+                last.push_str(text);
+            }
+            _ => self.fates.push(fate),
+        }
     }
 
     /// What comes next of this kind is separated from what was before, by a blank line.
@@ -160,6 +170,10 @@ impl Blanks {
 
     pub(super) fn take(&mut self) -> String {
         self.0.drain(..).collect()
+    }
+
+    pub(super) fn are_waiting(&self) -> bool {
+        !self.0.is_empty()
     }
 
     pub(super) fn have_line_break(&self) -> bool {

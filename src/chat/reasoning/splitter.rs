@@ -18,7 +18,7 @@ pub struct ReasoningSplitter {
     feed: Feed,
     sink: Sink,
     /// How often something was looked at.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) steps: usize,
 }
 
@@ -40,7 +40,7 @@ impl ReasoningSplitter {
             machine,
             feed: Feed::default(),
             sink: Sink::default(),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             steps: 0,
         }
     }
@@ -58,7 +58,7 @@ impl ReasoningSplitter {
     pub fn push(&mut self, text: &str) -> Vec<Piece> {
         self.feed.push(text);
         loop {
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             {
                 self.steps += 1;
             }
@@ -126,7 +126,13 @@ impl ReasoningSplitter {
         matches!(&self.machine, Machine::Tagged(tagged) if tagged.unopened)
     }
 
-    #[cfg(test)]
+    /// Bytes of which it is decided what they are.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn decided(&self) -> usize {
+        self.sink.decided
+    }
+
+    #[cfg(any(test, fuzzing))]
     pub(super) fn fates(&self) -> &[super::piece::Fate] {
         &self.sink.fates
     }

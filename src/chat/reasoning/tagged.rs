@@ -234,7 +234,7 @@ impl Tagged {
     fn blank(&mut self, c: char, sink: &mut Sink) {
         if self.at_edge {
             sink.markup(c.encode_utf8(&mut [0; 4]));
-        } else if self.inside || self.wrapped || !self.begun {
+        } else if self.inside || self.wrapped || !self.begun || self.blanks.are_waiting() {
             if let Some(c) = self.blanks.push(c) {
                 self.show(c, sink);
             }

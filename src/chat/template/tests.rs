@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::*;
 use crate::chat::ChatMessage;
 
-const TEMPLATES: [(&str, &str); 7] = [
+pub(super) const TEMPLATES: [(&str, &str); 7] = [
     ("gemma", include_str!("testdata/gemma.jinja")),
     ("llama3", include_str!("testdata/llama3.jinja")),
     ("mistral", include_str!("testdata/mistral.jinja")),

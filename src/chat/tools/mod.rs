@@ -8,6 +8,8 @@
 
 mod call;
 mod coerce;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod corpus;
 mod declared;
 mod event;
 mod format;
@@ -16,6 +18,8 @@ mod json;
 mod openers;
 mod output;
 mod parser;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -22,7 +22,7 @@ pub struct ToolCallParser {
     sink: Sink,
     state: State,
     /// How often something was looked at.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) steps: usize,
 }
 
@@ -67,7 +67,7 @@ impl ToolCallParser {
             feed: Feed::default(),
             sink: Sink::default(),
             state: TEXT,
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             steps: 0,
         }
     }
@@ -117,7 +117,7 @@ impl ToolCallParser {
 
     fn run(&mut self) {
         loop {
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             {
                 self.steps += 1;
             }

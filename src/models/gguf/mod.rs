@@ -9,10 +9,12 @@ mod distinct;
 mod error;
 mod layout;
 mod parse;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod properties;
 mod reader;
 mod split;
 mod tensor;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
 mod value;
 mod vocab;

@@ -1,100 +1,12 @@
 //! Whatever the format: the whole answer, its pieces and its beginnings are read alike.
 
 mod budget;
-mod corpus;
 mod fuzz;
 
-use super::piece::{Fate, Kind, MAX_BLANKS};
-use super::{Piece, ReasoningFormat, ReasoningSplitter, ThoughtStart};
+use super::corpus::{SAMPLES, Sample};
+use super::properties::{Reading, chars, read};
+use super::{ReasoningFormat, ReasoningSplitter, ThoughtStart};
 use crate::chat::tools::Ending;
-use corpus::{SAMPLES, Sample};
-
-/// What a client has in the end.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Reading {
-    reasoning: String,
-    content: String,
-    calls: String,
-}
-
-impl Reading {
-    fn take(&mut self, pieces: Vec<Piece>) {
-        for piece in pieces {
-            let (all, text) = match piece {
-                Piece::Reasoning(text) => (&mut self.reasoning, text),
-                Piece::Content(text) => (&mut self.content, text),
-                Piece::Call(text) => (&mut self.calls, text),
-            };
-            assert!(!text.is_empty());
-            all.push_str(&text);
-        }
-    }
-}
-
-/// Reads an answer in these pieces. Nothing may be lost, and little may wait.
-fn read(format: ReasoningFormat, start: ThoughtStart, pieces: &[&str], ending: Ending) -> Reading {
-    let mut splitter = ReasoningSplitter::new(format, start);
-    let mut reading = Reading::default();
-    let mut pushed = 0;
-    for piece in pieces {
-        reading.take(splitter.push(piece));
-        pushed += piece.len();
-        let read: usize = fate_texts(splitter.fates()).map(str::len).sum();
-        // A blank has up to three bytes.
-        let most = longest_tag(format) + 3 * MAX_BLANKS;
-        assert!(pushed - read < most, "{} bytes wait", pushed - read);
-    }
-    reading.take(splitter.finish(ending));
-    let text = pieces.concat();
-    let accounted: String = fate_texts(splitter.fates()).collect();
-    assert_eq!(accounted, text, "something is lost");
-    let chars = text.chars().count();
-    let most = chars + pieces.len();
-    assert!(splitter.steps <= most, "{} steps", splitter.steps);
-    check_kept(splitter.fates(), &reading);
-    reading
-}
-
-fn fate_texts(fates: &[Fate]) -> impl Iterator<Item = &str> {
-    fates.iter().map(|fate| match fate {
-        Fate::Kept(_, text) | Fate::Markup(text) => text.as_str(),
-    })
-}
-
-/// What is kept came out, and nothing else but for line breaks between parts, and calls at the end.
-fn check_kept(fates: &[Fate], reading: &Reading) {
-    let kept = |wanted: Kind| -> String {
-        let texts = fates.iter().filter_map(|fate| match fate {
-            Fate::Kept(kind, text) if *kind == wanted => Some(text.as_str()),
-            _ => None,
-        });
-        texts.collect()
-    };
-    let without_breaks = |text: &str| text.replace('\n', "");
-    let (content, reasoning) = (kept(Kind::Content), kept(Kind::Reasoning));
-    assert_eq!(
-        without_breaks(&reading.reasoning),
-        without_breaks(&reasoning)
-    );
-    let shown = without_breaks(&reading.content);
-    let late_call = shown.strip_prefix(&without_breaks(&content));
-    let late_call = late_call.expect("all content comes out first");
-    assert!(without_breaks(&reasoning).trim_end().ends_with(late_call));
-}
-
-fn longest_tag(format: ReasoningFormat) -> usize {
-    let written = format
-        .tags()
-        .map_or(super::harmony::TOKENS.to_vec(), |tags| {
-            tags.marks.iter().map(|(text, _)| *text).collect()
-        });
-    let texts = written.iter().chain(super::late_call::OPENERS);
-    texts.map(|text| text.len()).max().unwrap_or_default()
-}
-
-fn chars(text: &str) -> Vec<&str> {
-    text.split("").filter(|c| !c.is_empty()).collect()
-}
 
 /// Everything that holds for every answer.
 fn check(sample: &Sample) {
@@ -196,6 +108,15 @@ fn text_that_can_be_no_tag_waits_for_nothing() {
             (reasoning, content),
             "{text:?}"
         );
+    }
+}
+
+#[test]
+fn blanks_keep_their_order_where_more_come_than_may_wait() {
+    let text = format!("{}{}4", "\t".repeat(17), "\n".repeat(17));
+    for format in ReasoningFormat::ALL {
+        let read = read(format, ThoughtStart::Absent, &[&text], Ending::Natural);
+        assert_eq!(read.content, text, "{format:?}");
     }
 }
 

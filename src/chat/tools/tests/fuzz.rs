@@ -3,42 +3,10 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::corpus::{SAMPLES, Sample};
-use super::reading::{read, strict};
-use super::{HEAL, STRICT};
+use crate::chat::tools::corpus::{SAMPLES, Sample};
+use crate::chat::tools::properties::{HEAL, check, read, seeds, strict, words};
 use crate::chat::tools::text::quoted;
-use crate::chat::tools::{Ending, ToolCallParser, ToolEvent, ToolFormat};
-
-/// Reads any bytes in any way; panics where a promise is broken. The first bytes choose formats, options and pieces.
-fn fuzz_tool_calls(data: &[u8]) {
-    let (&[formats, options, size], rest) = data.split_first_chunk().map_or((&[0; 3], data), |x| x);
-    let text = String::from_utf8_lossy(rest);
-    let formats: Vec<ToolFormat> = match formats {
-        0..16 => vec![ToolFormat::ALL[usize::from(formats)]],
-        _ => ToolFormat::ALL.to_vec(),
-    };
-    let options = if options & 1 == 0 { HEAL } else { STRICT };
-    let ending = if size & 1 == 0 {
-        Ending::Natural
-    } else {
-        Ending::Cut
-    };
-    let whole = read(&formats, &[&text], options, ending);
-    let chars: Vec<char> = text.chars().collect();
-    let pieces: Vec<String> = chars
-        .chunks(usize::from(size / 2) + 1)
-        .map(|piece| piece.iter().collect())
-        .collect();
-    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-    assert_eq!(whole, read(&formats, &pieces, options, ending), "{text:?}");
-    whole.check(&text);
-    let mut parser = ToolCallParser::new(&formats, &[], options);
-    let mut shown = parser.push(&text);
-    shown.extend(parser.finish(Ending::Natural));
-    let everything = (!text.is_empty()).then(|| ToolEvent::Text(text.to_string()));
-    assert_eq!(shown, Vec::from_iter(everything), "without tools");
-    assert!(whole.content.len() <= text.len());
-}
+use crate::chat::tools::{Ending, ToolFormat};
 
 /// Answers made of parts that mean something to a parser.
 fn fragments() -> impl Strategy<Value = String> {
@@ -52,6 +20,12 @@ fn fragments() -> impl Strategy<Value = String> {
         .collect();
     proptest::collection::vec(proptest::sample::select(parts), 0..24)
         .prop_map(|parts| parts.concat())
+}
+
+#[test]
+fn what_fuzzing_begins_with_holds() {
+    seeds().iter().for_each(|seed| check(seed));
+    assert!(words().contains("\"<tool_call>\"\n"));
 }
 
 proptest! {
@@ -70,13 +44,13 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(data in proptest::collection::vec(any::<u8>(), 0..300)) {
-        fuzz_tool_calls(&data);
+        check(&data);
     }
 
     #[test]
     fn any_mixture_of_markup_is_survived(head in any::<[u8; 3]>(), text in fragments()) {
         let formats = if head[0] < 128 { head[0] % 16 } else { 255 };
-        fuzz_tool_calls(&[&[formats, head[1], head[2]], text.as_bytes()].concat());
+        check(&[&[formats, head[1], head[2]], text.as_bytes()].concat());
     }
 
     #[test]
@@ -84,7 +58,7 @@ proptest! {
         let text = SAMPLES[sample].text.as_bytes();
         let at = at.min(text.len());
         let rest = &text[(at + length).min(text.len())..];
-        fuzz_tool_calls(&[&[255, how[0], how[1]], &text[..at], with.as_bytes(), rest].concat());
+        check(&[&[255, how[0], how[1]], &text[..at], with.as_bytes(), rest].concat());
     }
 
     #[test]

@@ -1,20 +1,15 @@
 //! Whatever the format: the whole answer, its pieces and its beginnings are read alike.
 
-mod corpus;
 mod fuzz;
-mod reading;
 
 use serde_json::{Map, Value};
 
+use super::corpus::{SAMPLES, Sample, tools};
 use super::declared::Declared;
 use super::json::MAX_DEPTH;
 use super::openers::Openers;
+use super::properties::{HEAL, Reading, STRICT, read, read_chars, strict};
 use super::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
-use corpus::{SAMPLES, Sample, tools};
-use reading::{Reading, read, read_chars, strict};
-
-const HEAL: ToolParserOptions = ToolParserOptions { auto_heal: true };
-const STRICT: ToolParserOptions = ToolParserOptions { auto_heal: false };
 
 /// Parts of markup that are never content. Half a marker at the end of an answer is text.
 const MARKUP: &[&str] = &[

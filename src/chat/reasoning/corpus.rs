@@ -1,10 +1,10 @@
 //! Answers, and what they say.
 
-use super::super::ReasoningFormat::{
+use super::ReasoningFormat::{
     self, Apertus, Command, Gemma, Granite, Harmony, Kimi, Mistral, Reasoning, Seed, Think,
     ThinkAnswer, ThinkResponse, Thinking, Thought,
 };
-use super::super::ThoughtStart::{self, Absent, Closed, Open};
+use super::ThoughtStart::{self, Absent, Closed, Open};
 
 pub(super) struct Sample {
     pub(super) format: ReasoningFormat,

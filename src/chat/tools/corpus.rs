@@ -17,7 +17,7 @@ pub(super) struct Sample {
 }
 
 /// What a request offers in these tests.
-pub(super) fn tools() -> Vec<DeclaredTool> {
+pub(crate) fn tools() -> Vec<DeclaredTool> {
     let tool = |name: &str, properties: Value| DeclaredTool {
         name: name.to_owned(),
         parameters: json!({"type": "object", "properties": properties}),

@@ -1,11 +1,14 @@
-//! [`Reading`]: events put together, as a client would.
+//! What holds for every answer, whatever is in it. Unit tests and `fuzz/` ask for the same.
 
 use serde_json::Value;
 
-use super::super::json::is_value;
-use super::super::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
-use super::STRICT;
-use super::corpus::tools;
+use super::corpus::{SAMPLES, tools};
+use super::json::is_value;
+use super::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
+use crate::fuzz_input::{FuzzInput, dictionary, pieces};
+
+pub(super) const HEAL: ToolParserOptions = ToolParserOptions { auto_heal: true };
+pub(super) const STRICT: ToolParserOptions = ToolParserOptions { auto_heal: false };
 
 /// A call as a client has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +96,13 @@ pub(super) fn read(
         reading.take(parser.push(piece));
     }
     reading.take(parser.finish(ending));
+    let chars: usize = pieces.iter().map(|piece| piece.chars().count()).sum();
+    let most = 3 * chars + pieces.len() + 20;
+    assert!(
+        parser.steps <= most,
+        "{} steps for {chars} characters",
+        parser.steps
+    );
     reading
 }
 
@@ -111,4 +121,63 @@ pub(super) fn read_chars(
 /// Reads a whole answer strictly.
 pub(super) fn strict(format: ToolFormat, text: &str) -> Reading {
     read(&[format], &[text], STRICT, Ending::Natural)
+}
+
+/// Reads any bytes in any way; panics where a promise is broken. The first bytes choose formats, options and pieces.
+pub(crate) fn check(data: &[u8]) {
+    let mut input = FuzzInput::new(data);
+    let formats = match usize::from(input.byte()) {
+        one if one < ToolFormat::ALL.len() => vec![ToolFormat::ALL[one]],
+        _ => ToolFormat::ALL.to_vec(),
+    };
+    let options = if input.byte() & 1 == 0 { HEAL } else { STRICT };
+    let size = input.byte();
+    let ending = if size & 1 == 0 {
+        Ending::Natural
+    } else {
+        Ending::Cut
+    };
+    let text = String::from_utf8_lossy(input.rest());
+    let whole = read(&formats, &[&text], options, ending);
+    let in_pieces = read(
+        &formats,
+        &pieces(&text, usize::from(size / 2) + 1),
+        options,
+        ending,
+    );
+    assert_eq!(whole, in_pieces, "{text:?}");
+    whole.check(&text);
+    assert!(whole.content.len() <= text.len());
+    check_without_tools(&formats, &text, options);
+}
+
+/// Where nothing is declared, nothing is a call.
+fn check_without_tools(formats: &[ToolFormat], text: &str, options: ToolParserOptions) {
+    let mut parser = ToolCallParser::new(formats, &[], options);
+    let mut shown = parser.push(text);
+    shown.extend(parser.finish(Ending::Natural));
+    let everything = (!text.is_empty()).then(|| ToolEvent::Text(text.to_owned()));
+    assert_eq!(shown, Vec::from_iter(everything), "without tools");
+}
+
+/// Inputs for [`check`] to begin with.
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let seed = |sample: &super::corpus::Sample| {
+        let format = ToolFormat::ALL
+            .iter()
+            .position(|&format| format == sample.format);
+        let head = [format.unwrap_or_default() as u8, 0, 0];
+        [&head, sample.text.as_bytes()].concat()
+    };
+    SAMPLES.iter().map(seed).collect()
+}
+
+/// What means something in an answer.
+pub(crate) fn words() -> String {
+    let marks = ['>', '|', '{', '}', '"', ',', ':', ']', ')', '\n', '｜'];
+    dictionary(
+        SAMPLES
+            .iter()
+            .flat_map(|sample| sample.text.split_inclusive(marks)),
+    )
 }

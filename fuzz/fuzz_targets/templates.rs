@@ -1,0 +1,3 @@
+#![no_main]
+
+rein_fuzz::fuzz!(rein_fuzz::TEMPLATES);
