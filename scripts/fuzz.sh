@@ -52,11 +52,14 @@ fuzz() {
     [ "$seconds" -gt 0 ] || limit=(-runs=0)
     mkdir -p "$work" "$corpora/$target" "fuzz/artifacts/$target"
     REIN_FUZZ_PREPARE="$work" "$binaries/$target" 2>/dev/null
-    REIN_FUZZ_CURRENT="$work/current" "$binaries/$target" "${limit[@]}" \
+    RUST_BACKTRACE=0 REIN_FUZZ_CURRENT="$work/current" "$binaries/$target" "${limit[@]}" \
         -timeout="$seconds_per_input" -rss_limit_mb="$memory_mib" -dict="$work/words.dict" \
         -artifact_prefix="fuzz/artifacts/$target/" -print_final_stats=1 -print_funcs=0 \
         "$corpora/$target" "$work/seeds" >"$work/log" 2>&1
 }
+
+# Lines of a log that are of no use beside a failure.
+noise='^#|^INFO|^stat::|^WARNING|^NOTE|^Dictionary|^MS:|^artifact_prefix|^ParseDict|^[^ ]+: Running|^Running'
 
 # report TARGET CODE: a line for a target that held, all that helps for one that did not.
 report() {
@@ -74,7 +77,7 @@ report() {
         cp "$scratch/$target/current" "$kept"
     fi
     printf '%-14s FAILED with status %s, %s edges\n' "$target" "$code" "$coverage"
-    grep -v -E '^#[0-9]|^INFO|^stat::' "$log" | tail -n 40 | cut -c 1-2000 | sed 's/^/    /'
+    grep -v -E "$noise" "$log" | tail -n 40 | cut -c 1-2000 | sed 's/^/    /'
     printf '    try it again: %s %s\n' "$binaries/$target" "$PWD/${kept:-}"
     return 1
 }

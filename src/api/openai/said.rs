@@ -138,7 +138,8 @@ fn summary(input: &mut FuzzInput<'_>) -> Summary {
 fn logprob(input: &mut FuzzInput<'_>) -> TokenLogprob {
     let mut scored = || ScoredToken {
         token: Token(input.byte().into()),
-        logprob: f32::from_bits(input.number() as u32),
+        // Readers get these back exactly; the last two are told as a very small number.
+        logprob: input.choice(&[0.0, -0.5, -9.25, f32::NEG_INFINITY, f32::NAN]),
         bytes: input.part().to_vec(),
     };
     TokenLogprob {

@@ -123,13 +123,16 @@ fn count(pieces: &[PromptPiece], token: &str) -> usize {
     texts.map(|text| text.matches(token).count()).sum()
 }
 
-/// Another character for each control token, as different from all others.
+/// Yi syllables: letters without case, which no template looks for, and which Python prints as they are.
+const OTHER: u32 = 0xA000;
+
+/// Another character for each control token.
 fn without_control(text: &str) -> String {
     let mut tokens: Vec<(usize, &str)> = CONTROL.into_iter().enumerate().collect();
     tokens.sort_by_key(|(_, token)| std::cmp::Reverse(token.len()));
     let mut text = text.to_owned();
     for (index, token) in tokens {
-        let other = char::from_u32(0xE000 + index as u32).unwrap_or('\u{E000}');
+        let other = char::from_u32(OTHER + index as u32).unwrap_or(' ');
         text = text.replace(token, other.encode_utf8(&mut [0; 4]));
     }
     text

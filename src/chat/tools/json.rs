@@ -287,7 +287,7 @@ pub(super) fn is_blank(c: char) -> bool {
 }
 
 /// Whether a text is one whole JSON value, with nothing around it.
-pub(super) fn is_value(text: &str) -> bool {
+pub(crate) fn is_value(text: &str) -> bool {
     let mut scanner = JsonScanner::new();
     let mut closed = false;
     for c in text.chars() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::corpus::{SAMPLES, tools};
-use super::json::is_value;
+pub(crate) use super::json::is_value;
 use super::{Ending, ToolCallParser, ToolEvent, ToolFormat, ToolParserOptions};
 use crate::fuzz_input::{FuzzInput, dictionary, pieces};
 
