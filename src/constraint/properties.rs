@@ -301,7 +301,9 @@ mod tests {
 
     #[test]
     fn examples_hold() {
-        seeds().iter().for_each(|seed| check(seed));
+        for seed in seeds() {
+            check(&seed);
+        }
     }
 
     proptest! {

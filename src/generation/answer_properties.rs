@@ -198,7 +198,9 @@ mod tests {
 
     #[test]
     fn what_fuzzing_begins_with_holds() {
-        seeds().iter().for_each(|seed| check(seed));
+        for seed in seeds() {
+            check(&seed);
+        }
         assert!(words().lines().count() > 100);
     }
 

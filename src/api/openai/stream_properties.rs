@@ -334,7 +334,9 @@ mod tests {
 
     #[test]
     fn examples_are_read_back() {
-        seeds().iter().for_each(|seed| check(seed));
+        for seed in seeds() {
+            check(&seed);
+        }
         assert!(words().contains("\"data: \""));
     }
 

@@ -253,9 +253,12 @@ fn ends(schema: &Value) -> (Vec<Value>, Vec<Value>) {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let limit = |name: &str| schema.get(name).and_then(Value::as_f64);
     let is_a = |kind: &str| schema["type"] == kind || schema["type"] == json!([kind, "null"]);
-    let number = |value: f64| match is_a("integer") {
-        true => json!(value as i64),
-        false => json!(value),
+    let number = |value: f64| {
+        if is_a("integer") {
+            json!(value as i64)
+        } else {
+            json!(value)
+        }
     };
     let step = if is_a("integer") { 1.0 } else { 1e-9 };
     let mut end = |limit: Option<f64>, outwards: f64, make: &dyn Fn(f64) -> Value| {

@@ -24,7 +24,9 @@ fn fragments() -> impl Strategy<Value = String> {
 
 #[test]
 fn what_fuzzing_begins_with_holds() {
-    seeds().iter().for_each(|seed| check(seed));
+    for seed in seeds() {
+        check(&seed);
+    }
     assert!(words().contains("\"<tool_call>\"\n"));
 }
 
