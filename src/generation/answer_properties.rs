@@ -45,7 +45,7 @@ pub(crate) fn check(data: &[u8]) {
     };
     let size = usize::from(input.byte()) % 32 + 1;
     let text = String::from_utf8_lossy(input.rest());
-    let whole = read(way, &[&text]);
+    let whole = read(way, &pieces(&text, usize::MAX));
     let in_pieces = read(way, &pieces(&text, size));
     assert_eq!(whole, in_pieces, "{way:?} {text:?}");
     let thinks = way.thoughts.is_some() && !way.inline;
