@@ -43,7 +43,7 @@ sys.exit(not all(map(util.find_spec, ("venv", "ensurepip"))))'
 }
 
 # Old ones lack the test runner and fetch.
-has_node() { has node && node -e 'process.exit(parseInt(process.versions.node) < 18)'; }
+has_node() { has node && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; }
 
 # find_missing_packages run|test|lint
 find_missing_packages() {

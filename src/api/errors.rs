@@ -115,14 +115,15 @@ impl ApiError {
         Self::new(503, message).with_retry_after(retry_after)
     }
 
-    /// 400: the prompt does not fit. Studio's page looks for the words "Message too long".
+    /// 400: the prompt does not fit. Studio's page looks for the words "Message too long", `LangChain` for "prompt is too
+    /// long".
     #[must_use]
     pub fn context_length_exceeded(prompt_tokens: u64, context_length: u64) -> Self {
         Self::new(
             400,
             format!(
                 "Message too long: {prompt_tokens} tokens exceeds the {context_length}-token context \
-                 window. Shorten the conversation, or load the model with a larger context length."
+                 window. The prompt is too long: shorten it, or load the model with a larger context length."
             ),
         )
         .with_code("context_length_exceeded")

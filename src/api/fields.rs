@@ -65,6 +65,8 @@ impl<'a> Fields<'a> {
     /// The raw value; `null` is absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a Value> {
+        #[cfg(test)]
+        recorder::saw(&self.path(name));
         self.object.get(name).filter(|value| !value.is_null())
     }
 
@@ -225,9 +227,10 @@ pub fn read_number(path: &str, value: &Value, range: RangeInclusive<f32>) -> Res
     );
     let number = value
         .as_f64()
-        .ok_or_else(|| wrong_type(path, &wanted, value))? as f32;
-    if range.contains(&number) {
-        Ok(number)
+        .ok_or_else(|| wrong_type(path, &wanted, value))?;
+    // Before it is rounded: 2.00000001 is more than 2.
+    if (f64::from(*range.start())..=f64::from(*range.end())).contains(&number) {
+        Ok(number as f32)
     } else {
         Err(wrong_value(path, &wanted, value))
     }
@@ -275,6 +278,10 @@ pub fn described(value: &Value) -> String {
         Value::Object(_) => "an object".to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "fields_recorder.rs"]
+pub(crate) mod recorder;
 
 #[cfg(test)]
 mod tests {
@@ -337,6 +344,20 @@ mod tests {
         ];
         for (got, wanted) in cases {
             assert_eq!(got, wanted);
+        }
+    }
+
+    #[test]
+    fn ranges_are_kept_before_numbers_are_rounded() {
+        for (number, is_good) in [
+            (json!(2.0), true),
+            (json!(1.999_999_999), true),
+            (json!(2.000_000_001), false),
+            (json!(-0.000_000_001), false),
+        ] {
+            let value = json!({"n": number});
+            let fields = Fields::root(&value).expect("an object");
+            assert_eq!(fields.number("n", 0.0..=2.0).is_ok(), is_good, "{value}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Tells that the server is alive and what it is. Needs no key, so it holds nothing private.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct HealthResponse {
     /// Always `healthy`: a server that is not does not answer.
     pub status: &'static str,

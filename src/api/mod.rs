@@ -10,6 +10,7 @@ pub mod fields;
 pub mod health;
 pub mod json;
 pub mod openai;
+pub mod openapi;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod properties;
 pub mod slots;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::generation::GenerateRequest;
 
 /// One sequence of a loaded model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Slot {
     /// Index of the sequence, from 0.
     pub id: u32,
@@ -30,15 +30,16 @@ pub struct Slot {
 }
 
 /// How a run draws tokens, under llama-server's names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SlotParams {
     /// Upper bound on generated tokens; -1 means the context's end.
     pub n_predict: i64,
     /// Upper bound on generated tokens; -1 means the context's end.
     pub max_tokens: i64,
     /// The seed; null when it is random.
+    #[schema(required)]
     pub seed: Option<u64>,
-    /// See [`SamplingParams`](crate::sampling::SamplingParams), as for the fields below.
+    /// Divides the logits. The fields below are those of a request.
     pub temperature: f32,
     /// 0 or less keeps all.
     pub top_k: i32,
@@ -83,7 +84,7 @@ pub struct SlotParams {
 }
 
 /// Where a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct NextToken {
     /// Whether more tokens will come.
     pub has_next_token: bool,

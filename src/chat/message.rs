@@ -43,7 +43,7 @@ pub struct ChatMessage {
     pub tool_calls: Vec<ToolCall>,
     /// For [`Role::Tool`]: the call that this answers.
     pub tool_call_id: Option<String>,
-    /// For [`Role::Tool`]: the tool's name.
+    /// For [`Role::Tool`]: the tool's name; else who of several speaks, for templates that show it.
     pub name: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::AppState;
 use super::state::RELEASE_TIMEOUT;
+use crate::api::openapi;
 use crate::api::studio::parse_cancel;
 
 /// The largest body that is looked at; a stop is a few ids.
@@ -16,6 +17,10 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Stops what the body names, and answers once the engine has let go of it. Never an error: nonsense
 /// stops nothing.
+#[utoipa::path(
+    post, path = "/cancel", tag = "Control", request_body = Option<openapi::CancelRequest>,
+    responses((status = 200, description = "How much was stopped.", body = openapi::CancelResponse)),
+)]
 pub(super) async fn cancel(State(state): State<AppState>, body: Body) -> Json<Value> {
     let body = super::body::read(body, MAX_BODY_BYTES)
         .await

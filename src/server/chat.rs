@@ -14,11 +14,16 @@ use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
 use crate::api::errors::INVALID_CONSTRAINT;
 use crate::api::openai::{ChatRequest, ChatStreamEncoder, CompletionHead, chat_response};
+use crate::api::openapi;
 use crate::generation::{self, Delta, GenerateRequest, Prompt, ThoughtUse, ToolUse};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
 /// Answers a conversation, as a stream of events or as one JSON object.
+#[utoipa::path(
+    post, path = "/chat/completions", tag = "Generation", request_body = openapi::ChatCompletionRequest,
+    responses((status = 200, description = "The answers, or with `stream` their pieces as server-sent events.", content((openapi::ChatCompletion = "application/json"), (openapi::ChatCompletionChunk = "text/event-stream"))), openapi::GenerationErrors),
+)]
 pub(super) async fn chat_completions(State(state): State<AppState>, body: JsonBody) -> Response {
     let surface = body.surface;
     match answer(&state, body).await {

@@ -18,11 +18,16 @@ use crate::api::openai::CompletionHead;
 use crate::api::openai::completions::{
     CompletionRequest, CompletionStreamEncoder, Echo, completion_response,
 };
+use crate::api::openapi;
 use crate::generation::{self, Delta, GenerateError};
 use crate::models::LoadedModel;
 use crate::stop::{RunIds, StopFlag};
 
 /// Continues texts, as a stream of events or as one JSON object.
+#[utoipa::path(
+    post, path = "/completions", tag = "Generation", request_body = openapi::CompletionRequest,
+    responses((status = 200, description = "The answers, or with `stream` their pieces as server-sent events.", content((openapi::Completion = "application/json"), (openapi::CompletionChunk = "text/event-stream"))), openapi::GenerationErrors),
+)]
 pub(super) async fn completions(State(state): State<AppState>, body: JsonBody) -> Response {
     let surface = body.surface;
     match answer(&state, body).await {

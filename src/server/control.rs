@@ -10,6 +10,7 @@ use super::AppState;
 use super::body::JsonBody;
 use super::reply::{error_reply, identify_error, load_error};
 use crate::api::ApiError;
+use crate::api::openapi;
 use crate::api::studio::{
     ContextLengths, InferenceDefaults, InferenceStatusResponse, LoadProgressResponse, LoadRequest,
     LoadResponse, LoadStatus, ReasoningStyle, TemplateFlags, UnloadRequest, UnloadResponse,
@@ -22,6 +23,10 @@ use crate::stop::{RunIds, StopFlag};
 
 /// Loads a model. The load ends with the request: a closed connection, a cancel by `cancel_id`, and an
 /// unload all stop it.
+#[utoipa::path(
+    post, path = "/load", tag = "Control", request_body = openapi::LoadRequest,
+    responses((status = 200, description = "The model answers.", body = LoadResponse), openapi::LoadErrors),
+)]
 pub(super) async fn load(State(state): State<AppState>, body: JsonBody) -> Response {
     let surface = body.surface;
     match try_load(&state, &body).await {
@@ -148,6 +153,10 @@ fn template(model: &LoadedModel) -> TemplateFlags {
 
 /// Unloads a model, or cancels its load. Answers once nothing of it computes any more; an unknown model
 /// is no error.
+#[utoipa::path(
+    post, path = "/unload", tag = "Control", request_body = openapi::UnloadRequest,
+    responses((status = 200, description = "There is no such model any more.", body = UnloadResponse), openapi::BodyErrors),
+)]
 pub(super) async fn unload(State(state): State<AppState>, body: JsonBody) -> Response {
     let request = match UnloadRequest::parse(&body.value) {
         Ok(request) => request,
@@ -180,6 +189,10 @@ fn is_named(file: &ModelFile, name: &str) -> bool {
 }
 
 /// Tells whether a model could be loaded: the file is there, and its header tells no lies.
+#[utoipa::path(
+    post, path = "/validate", tag = "Control", request_body = openapi::ValidateRequest,
+    responses((status = 200, description = "It could be loaded.", body = ValidateResponse), openapi::WorkErrors),
+)]
 pub(super) async fn validate(State(_): State<AppState>, body: JsonBody) -> Response {
     let surface = body.surface;
     let result = match ValidateRequest::parse(&body.value) {
@@ -214,6 +227,10 @@ fn check(request: &ValidateRequest) -> Result<ModelFile, ApiError> {
 }
 
 /// What is loaded.
+#[utoipa::path(
+    get, path = "/status", tag = "Control",
+    responses((status = 200, description = "What is loaded and what is being loaded.", body = InferenceStatusResponse)),
+)]
 pub(super) async fn status(State(state): State<AppState>) -> Json<InferenceStatusResponse> {
     let loading = state.models.being_loaded().map(|file| file.id);
     let mut status = InferenceStatusResponse {
@@ -234,6 +251,10 @@ pub(super) async fn status(State(state): State<AppState>) -> Json<InferenceStatu
 }
 
 /// How far a load is.
+#[utoipa::path(
+    get, path = "/load-progress", tag = "Control",
+    responses((status = 200, description = "How far it is.", body = LoadProgressResponse)),
+)]
 pub(super) async fn load_progress(State(state): State<AppState>) -> Json<LoadProgressResponse> {
     Json(state.models.report().into())
 }

@@ -11,8 +11,18 @@ use super::AppState;
 use super::reply::{error_reply, surface_of};
 use crate::api::ApiError;
 
-/// Paths that need no key: they tell nothing but that the server lives.
-const OPEN_PATHS: [&str; 5] = ["/api/health", "/health", "/v1/health", "/livez", "/readyz"];
+/// Paths that need no key. Those of health tell nothing but that the server lives. The document of the API and the page that shows it
+/// are the same on every server of a version, and a browser has no key to send before it shows a page. All of them are still
+/// kept from pages of other sites.
+pub(super) const OPEN_PATHS: [&str; 7] = [
+    "/api/health",
+    "/health",
+    "/v1/health",
+    "/livez",
+    "/readyz",
+    "/openapi.json",
+    "/docs",
+];
 
 /// Which key a request came with, as the namespace of its cached prefixes: callers with different keys
 /// never share, and so cannot probe, each other's prompts. 0 where no key is asked for.

@@ -12,15 +12,27 @@ use super::reply::{error_reply, surface_of};
 use crate::api::ApiError;
 use crate::api::health::HealthResponse;
 use crate::api::openai::models::{ModelList, ModelObject};
+use crate::api::openapi;
 use crate::api::slots::{NextToken, Slot, SlotParams};
 use crate::engine::SlotView;
 
 /// The process lives; never waits for the engine.
+#[utoipa::path(
+    get, path = "/livez", tag = "Server",
+    responses((status = 200, description = "It does.", body = openapi::LivezResponse)),
+)]
 pub(super) async fn livez() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
 /// A model answers, and the server is not going down.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Server",
+    responses(
+        (status = 200, description = "It does.", body = openapi::LivezResponse),
+        (status = 503, description = "It does not, or not any more.", body = openapi::ReadyzProblem),
+    ),
+)]
 pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     match state.ready_model() {
         Ok(_) => Json(json!({ "status": "ok" })).into_response(),
@@ -32,11 +44,19 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
 }
 
 /// Studio's health document.
+#[utoipa::path(
+    get, path = "/api/health", tag = "Server",
+    responses((status = 200, description = "What this server is.", body = HealthResponse)),
+)]
 pub(super) async fn health() -> Json<HealthResponse> {
     Json(HealthResponse::new(chrono::Utc::now().to_rfc3339(), "cpu"))
 }
 
 /// The sequences and what they are doing, in llama-server's shape.
+#[utoipa::path(
+    get, path = "/slots", tag = "Server",
+    responses((status = 200, description = "One object for each sequence.", body = Vec<Slot>), openapi::ModelErrors),
+)]
 pub(super) async fn slots(
     State(state): State<AppState>,
     OriginalUri(uri): OriginalUri,
@@ -79,6 +99,10 @@ fn slot(id: u32, n_ctx: u32, view: &SlotView) -> Slot {
 }
 
 /// Prometheus metrics.
+#[utoipa::path(
+    get, path = "/metrics", tag = "Server",
+    responses((status = 200, description = "In the text format of Prometheus.", body = String, content_type = "text/plain")),
+)]
 pub(super) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], state.render_metrics())
@@ -98,11 +122,20 @@ fn list(state: &AppState) -> ModelList {
 }
 
 /// The models that requests may name.
+#[utoipa::path(
+    get, path = "/models", tag = "Models",
+    responses((status = 200, description = "The models.", body = ModelList)),
+)]
 pub(super) async fn models(State(state): State<AppState>) -> Json<ModelList> {
     Json(list(&state))
 }
 
 /// One model.
+#[utoipa::path(
+    get, path = "/models/{*id}", tag = "Models",
+    params(("id" = String, Path, description = "The id of the model; it may have slashes.")),
+    responses((status = 200, description = "The model.", body = ModelObject), openapi::UnknownModel),
+)]
 pub(super) async fn model(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,

@@ -9,10 +9,15 @@ use super::body::JsonBody;
 use super::chat::begin;
 use super::reply::error_reply;
 use crate::api::ApiError;
+use crate::api::openapi;
 use crate::api::studio::{LegacyRequest, LegacyStreamEncoder};
 use crate::generation::Delta;
 
 /// Streams `{"content": …}` frames.
+#[utoipa::path(
+    post, path = "/generate/stream", tag = "Generation", request_body = openapi::GenerateStreamRequest,
+    responses((status = 200, description = "The answer as server-sent events.", body = openapi::GenerateChunk, content_type = "text/event-stream"), openapi::GenerationErrors),
+)]
 pub(super) async fn generate_stream(State(state): State<AppState>, body: JsonBody) -> Response {
     let surface = body.surface;
     match answer(&state, body).await {

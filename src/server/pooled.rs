@@ -14,12 +14,17 @@ use super::reply::{error_reply, sentence};
 use crate::api::ApiError;
 use crate::api::openai::embeddings::{EmbeddingsRequest, EmbeddingsResponse};
 use crate::api::openai::rerank::{RerankBody, RerankResponse};
+use crate::api::openapi;
 use crate::embedding::{self, EmbedRequest};
 use crate::engine::pooled::EmbeddingError;
 use crate::llama::LlamaError;
 use crate::stop::{RunGuard, RunIds, StopCause, StopFlag};
 
 /// Embeds texts.
+#[utoipa::path(
+    post, path = "/embeddings", tag = "Embeddings", request_body = openapi::EmbeddingsRequest,
+    responses((status = 200, description = "An embedding of each input.", body = EmbeddingsResponse), openapi::PooledErrors),
+)]
 pub(super) async fn embeddings(State(state): State<AppState>, body: JsonBody) -> Response {
     match embed(&state, &body).await {
         Ok(response) => response,
@@ -45,6 +50,10 @@ async fn embed(state: &AppState, body: &JsonBody) -> Result<Response, ApiError> 
 }
 
 /// Scores documents by how well they answer a query.
+#[utoipa::path(
+    post, path = "/rerank", tag = "Embeddings", request_body = openapi::RerankRequest,
+    responses((status = 200, description = "Scores, the best first.", body = RerankResponse), openapi::PooledErrors),
+)]
 pub(super) async fn rerank(State(state): State<AppState>, body: JsonBody) -> Response {
     match score(&state, &body).await {
         Ok(response) => response,

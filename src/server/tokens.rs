@@ -14,6 +14,7 @@ use super::chat::with_thinking;
 use super::reply::{error_reply, generate_error};
 use crate::api::ApiError;
 use crate::api::openai::ChatRequest;
+use crate::api::openapi;
 use crate::api::tokens::{
     TokenizeRequest, detokenize_response, parse_detokenize, pieces_response, tokens_response,
 };
@@ -23,6 +24,10 @@ use crate::llama::LlamaError;
 use crate::models::LoadedModel;
 
 /// Text → tokens.
+#[utoipa::path(
+    post, path = "/tokenize", tag = "Tokens", request_body = openapi::TokenizeRequest,
+    responses((status = 200, description = "The tokens.", body = openapi::TokenizeResponse), openapi::RunErrors),
+)]
 pub(super) async fn tokenize(State(state): State<AppState>, body: JsonBody) -> Response {
     reply(&state, &body, TokenizeRequest::parse, |model, request| {
         let vocab = model.engine.model().vocab();
@@ -46,6 +51,10 @@ pub(super) async fn tokenize(State(state): State<AppState>, body: JsonBody) -> R
 }
 
 /// Tokens → text.
+#[utoipa::path(
+    post, path = "/detokenize", tag = "Tokens", request_body = openapi::DetokenizeRequest,
+    responses((status = 200, description = "The text.", body = openapi::DetokenizeResponse), openapi::RunErrors),
+)]
 pub(super) async fn detokenize(State(state): State<AppState>, body: JsonBody) -> Response {
     reply(&state, &body, parse_detokenize, |model, tokens| {
         let text = model.engine.model().vocab().text_of(&tokens);
@@ -57,6 +66,10 @@ pub(super) async fn detokenize(State(state): State<AppState>, body: JsonBody) ->
 }
 
 /// A chat request → the prompt that the model's template makes of it. Nothing is generated.
+#[utoipa::path(
+    post, path = "/apply-template", tag = "Tokens", request_body = openapi::ChatCompletionRequest,
+    responses((status = 200, description = "The prompt.", body = openapi::ApplyTemplateResponse), openapi::RunErrors),
+)]
 pub(super) async fn apply_template(State(state): State<AppState>, body: JsonBody) -> Response {
     reply(&state, &body, ChatRequest::parse, |model, request| {
         // Where thoughts go makes no difference to the prompt.

@@ -22,6 +22,15 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
+def get(url, path):
+    with urllib.request.urlopen(url + path, timeout=HANG_SECONDS) as answer:
+        return json.load(answer)
+
+
+def busy_slots(url):
+    return [slot for slot in get(url, "/slots") if slot["is_processing"]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
     """Runs that compute, tokens drawn since the start, and stops that clients caused by going away."""

@@ -1,5 +1,6 @@
 """What all client tests share: a server, what it computes, the openai SDK's client, and the model's name."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -9,11 +10,11 @@ import pytest
 from computing import HANG_SECONDS, Computing
 
 
-@pytest.fixture(scope="module")
-def url():
-    """Starts a server on a free port, for all tests of a file."""
+@contextlib.contextmanager
+def serving(*arguments):
+    """Starts a server on a free port; gives its address."""
     command = [os.environ["REIN_BIN"], "serve", "-m", os.environ["REIN_MODEL"]]
-    command += ["--port", "0", "-c", "8192", "--threads", "1"]
+    command += ["--port", "0", "--threads", "1", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = None
@@ -27,6 +28,13 @@ def url():
             server.terminate()
             server.stdout.read()
     assert server.returncode == 0, "SIGTERM ends the server properly"
+
+
+@pytest.fixture(scope="module")
+def url():
+    """A server for all tests of a file."""
+    with serving("-c", "8192") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

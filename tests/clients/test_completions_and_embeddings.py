@@ -1,4 +1,4 @@
-"""Completions and embeddings as the openai SDK sees them. The server and the client are those of test_openai_sdk.py."""
+"""Completions and embeddings as the openai SDK sees them."""
 
 import json
 import math
@@ -6,8 +6,7 @@ import urllib.request
 
 import openai
 import pytest
-
-from test_openai_sdk import HANG_SECONDS, busy_slots, client, model, url, wait_until  # noqa: F401  (fixtures)
+from computing import HANG_SECONDS, busy_slots, wait_until
 
 PROMPT = "Once upon a time, there was"
 

@@ -12,22 +12,13 @@ import urllib.request
 import openai
 import pydantic
 import pytest
-from computing import HANG_SECONDS, wait_until
+from computing import HANG_SECONDS, busy_slots, wait_until
 
 
 def ask(client, model, text="Tell a long story.", **settings):
     messages = [{"role": "user", "content": text}]
     settings = {"temperature": 0, "max_tokens": 16, **settings}
     return client.chat.completions.create(model=model, messages=messages, **settings)
-
-
-def get(url, path):
-    with urllib.request.urlopen(url + path, timeout=HANG_SECONDS) as answer:
-        return json.load(answer)
-
-
-def busy_slots(url):
-    return [slot for slot in get(url, "/slots") if slot["is_processing"]]
 
 
 def test_models_are_listed_and_found(client, model):

@@ -152,7 +152,6 @@ async fn messages_follow_the_rules_of_their_roles() {
         message(&json!({"role": "assistant", "content": null})),
         message(&json!({"role": "user", "content": "x", "tool_calls": call})),
         message(&json!({"role": "user", "content": "x", "tool_call_id": "c"})),
-        message(&json!({"role": "user", "content": "x", "name": "n"})),
         message(&json!({"role": "assistant", "content": "x", "tool_call_id": "c"})),
     ];
     let image = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]);

@@ -18,6 +18,7 @@ mod completions;
 mod control;
 mod embeddings;
 mod hostile_templates;
+mod openapi;
 mod queue;
 mod reasoning;
 mod rerank;

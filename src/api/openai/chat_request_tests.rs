@@ -72,7 +72,7 @@ fn numbers_are_held_to_their_ranges() {
         ("temperature", 0.0, 2.0, -0.1, 2.1),
         ("top_p", 0.0, 1.0, -0.1, 1.1),
         ("min_p", 0.0, 1.0, -0.1, 1.1),
-        ("presence_penalty", 0.0, 2.0, -0.1, 2.1),
+        ("presence_penalty", -2.0, 2.0, -2.1, 2.1),
         ("frequency_penalty", -2.0, 2.0, -2.1, 2.1),
         ("repetition_penalty", 1.0, 2.0, 0.9, 2.1),
         ("repeat_penalty", 1.0, 2.0, 0.9, 2.1),

@@ -19,7 +19,7 @@ use crate::stop::RunIds;
 pub const MAX_INPUTS: usize = 2048;
 
 /// Fields that are known and not supported, and the values that change nothing.
-const NOT_YET: &[(&str, &[Neutral])] = &[
+pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
     ("messages", &[Empty]),
     ("content", &[Empty]),
     // Others' names for the form of the answer
@@ -122,7 +122,7 @@ fn normalize(request: &Fields<'_>) -> Result<Normalize, ApiError> {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct EmbeddingsResponse {
     /// Always `list`.
     pub object: &'static str,
@@ -135,7 +135,7 @@ pub struct EmbeddingsResponse {
 }
 
 /// One embedding.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct EmbeddingObject {
     /// Always `embedding`.
     pub object: &'static str,
@@ -146,17 +146,17 @@ pub struct EmbeddingObject {
 }
 
 /// An embedding as it was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 pub enum EncodedEmbedding {
-    /// See [`EncodingFormat::Float`].
+    /// A list of numbers.
     Float(Vec<f32>),
-    /// See [`EncodingFormat::Base64`].
+    /// Base64 of the numbers as 32-bit floats, the lowest byte first.
     Base64(String),
 }
 
 /// Tokens that were read; none are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PooledUsage {
     /// Tokens of all inputs.
     pub prompt_tokens: u64,

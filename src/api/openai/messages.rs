@@ -88,19 +88,21 @@ fn parse_message(
             let content = content(fields)?
                 .filter(|_| !is_empty(fields.get("content")))
                 .ok_or_else(|| no_content(fields, role))?;
-            Ok(ChatMessage::text(role, content))
+            Ok(ChatMessage {
+                name: name(fields)?,
+                ..ChatMessage::text(role, content)
+            })
         }
         Role::Assistant => assistant(fields, index, open_calls),
         Role::Tool => tool_result(fields, index, open_calls),
     }
 }
 
-/// `tool_calls` belong to the assistant; `tool_call_id` and `name` to tool results.
+/// `tool_calls` belong to the assistant, `tool_call_id` to tool results.
 fn only_with_its_role(fields: &Fields<'_>, role: Role) -> Result<(), ApiError> {
     let owners = [
         ("tool_calls", Role::Assistant),
         ("tool_call_id", Role::Tool),
-        ("name", Role::Tool),
     ];
     for (name, owner) in owners {
         if role != owner && !is_empty(fields.get(name)) {
@@ -164,7 +166,7 @@ fn assistant(
         reasoning,
         tool_calls,
         tool_call_id: None,
-        name: None,
+        name: name(fields)?,
     })
 }
 
@@ -182,13 +184,13 @@ fn tool_result(
     open_calls: &mut Vec<OpenCall>,
 ) -> Result<ChatMessage, ApiError> {
     let content = content(fields)?.unwrap_or_default();
-    let name = fields.string("name")?.filter(|name| !name.is_empty());
+    let name = name(fields)?;
     let id = fields.string("tool_call_id")?.filter(|id| !id.is_empty());
-    let answered = match (id, name) {
+    let answered = match (id, &name) {
         (Some(id), _) => open_calls.iter().position(|call| call.id == id),
         (None, Some(name)) => open_calls
             .iter()
-            .position(|call| call.name == name)
+            .position(|call| call.name == *name)
             .or((!open_calls.is_empty()).then_some(0)),
         (None, None) => (!open_calls.is_empty()).then_some(0),
     };
@@ -203,8 +205,14 @@ fn tool_result(
         reasoning: None,
         tool_calls: Vec::new(),
         tool_call_id: Some(tool_call_id),
-        name: name.map(str::to_owned).or(answered.map(|call| call.name)),
+        name: name.or(answered.map(|call| call.name)),
     })
+}
+
+/// Who speaks, or the tool; an empty name is none.
+fn name(fields: &Fields<'_>) -> Result<Option<String>, ApiError> {
+    let name = fields.string("name")?.filter(|name| !name.is_empty());
+    Ok(name.map(str::to_owned))
 }
 
 /// An id for a call that came without one. It depends on nothing but the place, so that the same

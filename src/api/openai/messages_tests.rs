@@ -195,10 +195,6 @@ fn fields_of_another_role_are_refused_unless_empty() {
             json!({"role": "assistant", "content": "x", "tool_call_id": "a"}),
             "messages[0].tool_call_id",
         ),
-        (
-            json!({"role": "user", "content": "x", "name": "ada"}),
-            "messages[0].name",
-        ),
     ];
     for (message, param) in cases {
         refused(&json!([message]), "invalid_value", param);
@@ -206,6 +202,16 @@ fn fields_of_another_role_are_refused_unless_empty() {
     good(
         &json!([{"role": "user", "content": "x", "name": null, "tool_calls": [], "tool_call_id": ""}]),
     );
+}
+
+#[test]
+fn a_message_may_say_who_speaks() {
+    let messages = good(&json!([
+        {"role": "user", "content": "x", "name": "ada"},
+        {"role": "assistant", "content": "y", "name": ""},
+    ]));
+    let names: Vec<_> = messages.iter().map(|it| it.name.as_deref()).collect();
+    assert_eq!(names, [Some("ada"), None]);
 }
 
 #[test]

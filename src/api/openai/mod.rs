@@ -32,3 +32,17 @@ pub use sampling::{MAX_DRY_BREAKER_BYTES, MAX_DRY_BREAKERS, MAX_LOGIT_BIAS};
 pub use thoughts::{MAX_BUDGET_MESSAGE_BYTES, Thinking};
 pub use tools::{MAX_TOOL_NAME_BYTES, MAX_TOOLS, MAX_TOOLS_BYTES};
 pub use usage::{Total, timings_json, usage_json};
+
+/// Fields that are known and not supported, by the name of the request's schema in the API's document.
+pub(in crate::api) fn unsupported_fields() -> [(&'static str, unsupported::NeutralFields); 7] {
+    use unsupported::{OF_CHAT, OF_GENERATION, OF_STREAM_OPTIONS};
+    [
+        ("ChatCompletionRequest", OF_CHAT),
+        ("ChatCompletionRequest", OF_GENERATION),
+        ("StreamOptions", OF_STREAM_OPTIONS),
+        ("CompletionRequest", completions::NOT_YET),
+        ("CompletionRequest", OF_GENERATION),
+        ("EmbeddingsRequest", embeddings::NOT_YET),
+        ("RerankRequest", rerank::NOT_YET),
+    ]
+}

@@ -8,7 +8,7 @@ use crate::api::errors::ApiError;
 const OWNER: &str = "unsloth-studio";
 
 /// One model, loaded or on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ModelObject {
     /// What requests call it.
     pub id: String,
@@ -22,18 +22,23 @@ pub struct ModelObject {
     pub loaded: bool,
     /// The quantisation label, as in `Q4_K_M`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub quant: Option<String>,
     /// Tokens that the loaded context holds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub context_length: Option<u32>,
     /// Tokens that this machine could hold.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub max_context_length: Option<u32>,
     /// Tokens that the model was trained for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub native_context_length: Option<u32>,
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub display_name: Option<String>,
 }
 
@@ -57,7 +62,7 @@ impl ModelObject {
 }
 
 /// All models that there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ModelList {
     /// Always `list`.
     pub object: &'static str,

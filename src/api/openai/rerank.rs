@@ -17,7 +17,7 @@ use crate::stop::RunIds;
 pub const MAX_DOCUMENTS: usize = 2048;
 
 /// Fields that are known and not supported, and the values that change nothing.
-const NOT_YET: &[(&str, &[Neutral])] = &[
+pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
     // TEI's names, whose answer has another shape
     ("texts", &[Empty]),
     ("return_text", &[Bool(false)]),
@@ -97,7 +97,7 @@ fn documents(request: &Fields<'_>) -> Result<Vec<String>, ApiError> {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RerankResponse {
     /// The model that scored.
     pub model: String,
@@ -110,7 +110,7 @@ pub struct RerankResponse {
 }
 
 /// How well a document answers the query.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct RerankResult {
     /// The number of the document.
     pub index: usize,
@@ -118,11 +118,12 @@ pub struct RerankResult {
     pub relevance_score: f32,
     /// The document, where it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub document: Option<RerankDocument>,
 }
 
 /// A document as results repeat it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RerankDocument {
     /// Its text.
     pub text: String,

@@ -71,7 +71,7 @@ pub(super) fn sampling_with(
         dry: dry(request, default.dry)?,
         mirostat: mirostat(request)?,
         repetition_penalty: number_of(request, &repetition, 1.0, 2.0, default.repetition_penalty)?,
-        presence_penalty: number("presence_penalty", 0.0, 2.0, default.presence_penalty)?,
+        presence_penalty: number("presence_penalty", -2.0, 2.0, default.presence_penalty)?,
         frequency_penalty: number("frequency_penalty", -2.0, 2.0, default.frequency_penalty)?,
         penalty_last_n: last_n(request, "repeat_last_n", default.penalty_last_n)?,
         logit_bias: logit_bias(request)?,

@@ -169,6 +169,7 @@ fn parse_choice(request: &Fields<'_>) -> Result<Choice, ApiError> {
     let Some(named) = request.fields("tool_choice")? else {
         return Ok(Choice::Auto);
     };
+    named.choice("type", &[("function", ())])?;
     let function = named
         .fields("function")?
         .ok_or_else(|| named.missing("function", "an object with the `name` of a tool"))?;
@@ -284,7 +285,7 @@ mod tests {
             ),
             (
                 json!({"tools": [tool("f")], "tool_choice": {"type": "allowed_tools"}}),
-                "tool_choice.function",
+                "tool_choice.type",
             ),
         ] {
             let error = read(&body).expect_err(&body.to_string());

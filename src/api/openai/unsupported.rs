@@ -3,14 +3,14 @@
 //! Ignoring them would give an answer other than the one that was asked for, so a request that sets one
 //! to anything but its neutral value is refused with the field's name. Fields that nobody knows are accepted.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::errors::ApiError;
 use crate::api::fields::Fields;
 
 /// A value that changes nothing. `null` always is one.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Neutral {
+pub(in crate::api) enum Neutral {
     Is(&'static str),
     Bool(bool),
     Number(f64),
@@ -24,8 +24,11 @@ pub(super) enum Neutral {
 
 use Neutral::{AtLeast, AtMost, Bool, Empty, Is, ListOfText, Number};
 
+/// Fields, and the values that each may have as long as it is not supported.
+pub(in crate::api) type NeutralFields = &'static [(&'static str, &'static [Neutral])];
+
 /// Fields of both routes that generate, and the values that each may have as long as it is not supported.
-pub(super) const OF_GENERATION: &[(&str, &[Neutral])] = &[
+pub(super) const OF_GENERATION: NeutralFields = &[
     // Other names for structured output: never answer with unconstrained text instead
     ("structured_outputs", &[Empty]),
     ("guided_json", &[]),
@@ -93,7 +96,7 @@ pub(super) const OF_GENERATION: &[(&str, &[Neutral])] = &[
 ];
 
 /// Fields of Chat Completions alone.
-const OF_CHAT: &[(&str, &[Neutral])] = &[
+pub(super) const OF_CHAT: NeutralFields = &[
     ("web_search_options", &[]),
     ("modalities", &[ListOfText, Empty]),
     ("audio", &[Empty]),
@@ -103,7 +106,7 @@ const OF_CHAT: &[(&str, &[Neutral])] = &[
 ];
 
 /// Fields of `stream_options`.
-pub(super) const OF_STREAM_OPTIONS: &[(&str, &[Neutral])] = &[
+pub(super) const OF_STREAM_OPTIONS: NeutralFields = &[
     ("continuous_usage_stats", &[Bool(false)]),
     ("include_obfuscation", &[Bool(false)]),
 ];
@@ -126,6 +129,22 @@ impl Neutral {
             ListOfText => value
                 .as_array()
                 .is_some_and(|items| items.len() == 1 && items[0].as_str() == Some("text")),
+        }
+    }
+
+    /// Which values those are, as a JSON Schema.
+    pub(in crate::api) fn schema(self) -> Value {
+        match self {
+            Is(word) => json!({"const": word}),
+            Bool(value) => json!({"const": value}),
+            Number(number) => json!({"const": number}),
+            AtMost(most) => json!({"type": "number", "maximum": most}),
+            AtLeast(least) => json!({"type": "number", "minimum": least}),
+            Empty => json!({
+                "type": ["string", "array", "object"],
+                "maxLength": 0, "maxItems": 0, "maxProperties": 0,
+            }),
+            ListOfText => json!({"const": ["text"]}),
         }
     }
 

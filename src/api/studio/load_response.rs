@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Whether a load did anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadStatus {
     /// The model was loaded.
@@ -13,7 +13,7 @@ pub enum LoadStatus {
 }
 
 /// How a model is told to think.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningStyle {
     /// On or off; also what models that cannot be told are shown with.
@@ -24,7 +24,7 @@ pub enum ReasoningStyle {
 }
 
 /// What the model's chat template can do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct TemplateFlags {
     /// Whether the model thinks at all.
     pub supports_reasoning: bool,
@@ -39,18 +39,21 @@ pub struct TemplateFlags {
 }
 
 /// Context lengths, in tokens. Null where unknown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ContextLengths {
     /// What is allocated.
+    #[schema(required)]
     pub context_length: Option<u32>,
     /// What this machine could hold.
+    #[schema(required)]
     pub max_context_length: Option<u32>,
     /// What the model was trained for.
+    #[schema(required)]
     pub native_context_length: Option<u32>,
 }
 
 /// Sampling settings that are recommended for the model.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct InferenceDefaults {
     /// Divides the logits.
     pub temperature: f64,
@@ -67,7 +70,7 @@ pub struct InferenceDefaults {
 }
 
 /// The answer of a load that worked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LoadResponse {
     /// Whether anything was done.
     pub status: LoadStatus,
@@ -84,6 +87,7 @@ pub struct LoadResponse {
     /// Whether it speaks.
     pub is_audio: bool,
     /// The codec that it speaks in.
+    #[schema(required)]
     pub audio_type: Option<String>,
     /// Whether it hears.
     pub has_audio_input: bool,
@@ -98,10 +102,13 @@ pub struct LoadResponse {
     #[serde(flatten)]
     pub template: TemplateFlags,
     /// The type of the KV cells.
+    #[schema(required)]
     pub cache_type_kv: Option<String>,
     /// The chat template's text.
+    #[schema(required)]
     pub chat_template: Option<String>,
     /// How tokens are drafted.
+    #[schema(required)]
     pub speculative_type: Option<String>,
 }
 

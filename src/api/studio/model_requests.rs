@@ -24,7 +24,7 @@ impl UnloadRequest {
 }
 
 /// The answer, also where there was nothing to unload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct UnloadResponse {
     /// Always `unloaded`.
     pub status: &'static str,
@@ -67,15 +67,17 @@ impl ValidateRequest {
 }
 
 /// The answer where the model could be loaded. Where not, the answer is a 400.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ValidateResponse {
     /// Always true.
     pub valid: bool,
     /// For people.
     pub message: String,
     /// What the path was resolved to.
+    #[schema(required)]
     pub identifier: Option<String>,
     /// The model's name for people.
+    #[schema(required)]
     pub display_name: Option<String>,
     /// Whether it is a GGUF file.
     pub is_gguf: bool,

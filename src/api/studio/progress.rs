@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::models::progress::{LoadPhase, LoadReport};
 
 /// A [`LoadReport`] as clients see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct LoadProgressResponse {
     /// What the load is doing, `mmap` or `ready`; null when there is no model.
+    #[schema(required)]
     pub phase: Option<&'static str>,
     /// Bytes of weights that were read.
     pub bytes_loaded: u64,

@@ -5,19 +5,22 @@ use serde::Serialize;
 use super::load_response::{ContextLengths, InferenceDefaults, TemplateFlags};
 
 /// What is loaded. [`Default`] is: nothing.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct InferenceStatusResponse {
     /// The id of the model that answers.
+    #[schema(required)]
     pub active_model: Option<String>,
     /// Whether it sees images.
     pub is_vision: bool,
     /// Whether it is a GGUF file.
     pub is_gguf: bool,
     /// The quantisation label, as in `Q4_K_M`.
+    #[schema(required)]
     pub gguf_variant: Option<String>,
     /// Whether it speaks.
     pub is_audio: bool,
     /// The codec that it speaks in.
+    #[schema(required)]
     pub audio_type: Option<String>,
     /// Whether it hears.
     pub has_audio_input: bool,
@@ -26,6 +29,7 @@ pub struct InferenceStatusResponse {
     /// Ids of models that are loaded.
     pub loaded: Vec<String>,
     /// Recommended settings of the active model.
+    #[schema(required)]
     pub inference: Option<InferenceDefaults>,
     /// Always false here.
     pub requires_trust_remote_code: bool,
@@ -36,6 +40,7 @@ pub struct InferenceStatusResponse {
     #[serde(flatten)]
     pub context: ContextLengths,
     /// How tokens are drafted.
+    #[schema(required)]
     pub speculative_type: Option<String>,
 }
 

@@ -10,3 +10,4 @@ mod unsupported;
 pub use echo::Echo;
 pub use request::{CompletionRequest, MAX_RUNS};
 pub use stream::{CompletionStreamEncoder, completion_response};
+pub(super) use unsupported::NOT_YET;

@@ -3,7 +3,7 @@
 use crate::api::openai::unsupported::Neutral::{self, AtMost, Bool, Empty, Is, Number};
 
 /// Field, and the values that change nothing: what belongs to a conversation, and not to a text.
-pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
+pub(in crate::api::openai) const NOT_YET: &[(&str, &[Neutral])] = &[
     // Tools and what else belongs to a conversation
     ("messages", &[Empty]),
     ("tools", &[Empty]),
@@ -24,6 +24,7 @@ pub(super) const NOT_YET: &[(&str, &[Neutral])] = &[
     ("reasoning_budget", &[AtMost(-1.0)]),
     ("reasoning_budget_tokens", &[AtMost(-1.0)]),
     ("thinking_budget_tokens", &[AtMost(-1.0)]),
+    ("reasoning_budget_message", &[Empty]),
     ("enable_thinking", &[Bool(false)]),
     ("preserve_thinking", &[Bool(false)]),
     ("chat_template_kwargs", &[Empty]),
