@@ -25,7 +25,7 @@ pub struct SamplingFields {
     /// random one. From 0 to 2^64 - 1.
     #[schema(minimum = -1, example = 42)]
     pub seed: Option<i64>,
-    /// See [`logit_bias`].
+    /// Token ids and what is added to their logits.
     #[schema(schema_with = logit_bias)]
     pub logit_bias: Option<BTreeMap<String, f32>>,
     /// Divides the logits of tokens that occurred; 1 is off.
