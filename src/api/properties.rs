@@ -268,6 +268,7 @@ pub(crate) fn words() -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn every_word_is_one_of_a_dictionary() {
@@ -276,6 +277,26 @@ mod tests {
                 .lines()
                 .all(|line| line.len() > 2 && line.starts_with('"') && line.ends_with('"'))
         );
+    }
+
+    #[test]
+    fn errors_repeat_little_of_a_long_text() {
+        let long = "x".repeat(5000);
+        let messages = json!([{"role": "user", "content": "Hi"}]);
+        let tools = json!([{"function": {"name": "f"}}]);
+        let bodies = [
+            json!({"messages": messages, "tools": [{"type": long}]}),
+            json!({"messages": messages, "tools": tools, "tool_choice": {"function": {"name": long}}}),
+            json!({"messages": messages, "logit_bias": {format!("{}1", "0".repeat(5000)): 1000}}),
+            json!({"messages": messages, "response_format": {"type": long}}),
+            json!({"messages": [{"role": long}]}),
+            json!({"input": "a", "encoding_format": long}),
+            json!({"query": "q", "documents": [{"text": [long]}]}),
+            json!({"model_path": "a", "cache_type_kv": long}),
+        ];
+        for body in bodies {
+            check(body.to_string().as_bytes());
+        }
     }
 
     /// JSON with the names and values of requests.

@@ -11,6 +11,9 @@ use crate::sampling::{Dry, DynamicTemperature, Mirostat, MirostatVersion, Sampli
 /// The most entries of `logit_bias`.
 pub const MAX_LOGIT_BIAS: usize = 1024;
 
+/// The digits of the greatest token id.
+const MAX_ID_DIGITS: usize = 10;
+
 /// The most entries of `dry_sequence_breakers`: each is searched for in every token's text.
 pub const MAX_DRY_BREAKERS: usize = 16;
 
@@ -174,7 +177,8 @@ fn logit_bias(request: &Fields<'_>) -> Result<Vec<(Token, f32)>, ApiError> {
         return Err(ApiError::invalid_value(path, message));
     }
     let entries = map.object().iter().map(|(key, value)| {
-        let digits = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = key.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = digits && (1..=MAX_ID_DIGITS).contains(&key.len());
         let id = key.parse::<i32>().ok().filter(|_| digits).ok_or_else(|| {
             ApiError::invalid_value(
                 path.as_str(),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::api::errors::ApiError;
+use crate::api::errors::{ApiError, quoted};
 use crate::api::fields::{Fields, wrong_type};
 use crate::chat::tools::DeclaredTool;
 use crate::generation::ToolUse;
@@ -60,8 +60,8 @@ pub(super) fn offered(request: &Fields<'_>) -> Result<OfferedTools, ApiError> {
         Choice::Named(name) => {
             declared.retain(|tool| tool.name == name);
             if declared.is_empty() {
-                let message =
-                    format!("`tool_choice` names {name:?}, which `tools` does not offer.");
+                let name = quoted(&name);
+                let message = format!("`tool_choice` names {name}, which `tools` does not offer.");
                 return Err(ApiError::invalid_value("tool_choice", message));
             }
             true
@@ -102,8 +102,9 @@ fn parse_tools(list: &[Value]) -> Result<Vec<Tool>, ApiError> {
         let name = &tool.declared.name;
         if tools.iter().any(|other| other.declared.name == *name) {
             let path = format!("tools[{index}].function.name");
+            let name = quoted(name);
             let message =
-                format!("`{path}` is {name:?}, as that of another tool. Names must differ.");
+                format!("`{path}` is {name}, as that of another tool. Names must differ.");
             return Err(ApiError::invalid_value(path, message));
         }
         tools.push(tool);
@@ -117,7 +118,8 @@ fn parse_tool(tool: &Fields<'_>) -> Result<Tool, ApiError> {
         None | Some("function") => {}
         Some(other) => {
             let path = tool.path("type");
-            let message = format!("`{path}` is {other:?}; only \"function\" is supported.");
+            let other = quoted(other);
+            let message = format!("`{path}` is {other}; only \"function\" is supported.");
             return Err(ApiError::unsupported_parameter(path, message));
         }
     }

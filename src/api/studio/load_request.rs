@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::api::errors::ApiError;
+use crate::api::errors::{ApiError, clipped};
 use crate::api::fields::{Fields, wrong_type};
 use crate::api::openai::MAX_ID_BYTES;
 use crate::models::{DraftKind, KvType, UnknownKvType};
@@ -131,7 +131,8 @@ fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
     let Some(name) = request.string(field)?.filter(|name| !name.is_empty()) else {
         return Ok(None);
     };
-    name.parse().map(Some).map_err(|error: UnknownKvType| {
+    name.parse().map(Some).map_err(|UnknownKvType(name)| {
+        let error = UnknownKvType(clipped(&name));
         ApiError::invalid_value(field, format!("`{field}`: {error}."))
     })
 }
