@@ -65,7 +65,7 @@ fn drained_socket() -> Result<TcpStream, Failure> {
     socket.set_nodelay(true)?;
     let (mut other, _) = listener.accept()?;
     std::thread::spawn(move || {
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = vec![0; 1 << 16];
         while other.read(&mut buffer).is_ok_and(|n| n > 0) {}
     });
     Ok(socket)

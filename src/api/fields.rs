@@ -236,8 +236,8 @@ pub fn read_number(path: &str, value: &Value, range: RangeInclusive<f32>) -> Res
     }
 }
 
-/// The value as a whole number; huge ones saturate. `None` for anything else.
-fn whole(value: &Value) -> Option<i128> {
+/// The value as a whole number, be it written as `40.0`; huge ones saturate. `None` for anything else.
+pub(crate) fn whole(value: &Value) -> Option<i128> {
     value
         .as_i64()
         .map(i128::from)

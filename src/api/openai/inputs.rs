@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::api::errors::ApiError;
-use crate::api::fields::{Fields, wrong_type};
+use crate::api::fields::{Fields, whole, wrong_type};
 use crate::llama::Token;
 
 /// What one input may be.
@@ -70,7 +70,8 @@ fn token_ids(path: &str, list: &[Value]) -> Result<Vec<Token>, ApiError> {
 /// Token ids.
 pub(crate) fn read_token_ids(path: &str, list: &[Value]) -> Result<Vec<Token>, ApiError> {
     let read = |(index, item): (usize, &Value)| {
-        let id = item.as_u64().and_then(|id| i32::try_from(id).ok());
+        let id = whole(item).filter(|&id| id >= 0);
+        let id = id.and_then(|id| i32::try_from(id).ok());
         let wrong = || wrong_type(&format!("{path}[{index}]"), "a token id", item);
         id.map(Token).ok_or_else(wrong)
     };
@@ -99,6 +100,8 @@ mod tests {
             (json!(["a", "b"]), vec!["a", "b"]),
             (json!([1, 2, 3, 4]), vec!["[1, 2, 3, 4]"]),
             (json!([[1, 2], [3]]), vec!["[1, 2]", "[3]"]),
+            // As JSON knows whole numbers.
+            (json!([1.0, 2e3]), vec!["[1, 2000]"]),
             (
                 json!(["a", [0, 2_147_483_647]]),
                 vec!["a", "[0, 2147483647]"],

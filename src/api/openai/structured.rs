@@ -78,26 +78,33 @@ fn response_format(request: &Fields<'_>) -> Result<Option<Constraint>, ApiError>
             ("json_schema", Format::Schema),
         ],
     )?;
+    // What the type has no use for is checked all the same.
+    let of_object = schema(&format, "schema")?;
+    let of_schema = match format.fields("json_schema")? {
+        Some(definition) => Some(definition_schema(&definition)?),
+        None => None,
+    };
     match kind {
         None => Err(format.missing("type", "\"text\", \"json_object\" or \"json_schema\"")),
         Some(Format::Text) => Ok(None),
         // llama.cpp's server takes a schema here too.
-        Some(Format::Object) => {
-            let schema = schema(&format, "schema")?;
-            Ok(Some(schema.unwrap_or(Constraint::JsonObject)))
-        }
+        Some(Format::Object) => Ok(Some(of_object.unwrap_or(Constraint::JsonObject))),
         Some(Format::Schema) => {
             let wanted = "an object with a `schema`";
-            let definition = format.fields("json_schema")?;
-            let definition = definition.ok_or_else(|| format.missing("json_schema", wanted))?;
-            definition.string("name")?;
-            definition.string("description")?;
-            definition.boolean("strict")?;
-            let schema = schema(&definition, "schema")?;
-            let schema = schema.ok_or_else(|| definition.missing("schema", "a JSON Schema"))?;
-            Ok(Some(schema))
+            of_schema
+                .ok_or_else(|| format.missing("json_schema", wanted))
+                .map(Some)
         }
     }
+}
+
+/// The schema of `json_schema`; its other fields change nothing.
+fn definition_schema(definition: &Fields<'_>) -> Result<Constraint, ApiError> {
+    definition.string("name")?;
+    definition.string("description")?;
+    definition.boolean("strict")?;
+    let schema = schema(definition, "schema")?;
+    schema.ok_or_else(|| definition.missing("schema", "a JSON Schema"))
 }
 
 /// A JSON Schema; the ones that are `true` or `false` are of no use as a whole.
@@ -203,6 +210,14 @@ mod tests {
             (
                 format(json!({"type": "json_object", "schema": []})),
                 "response_format.schema",
+            ),
+            (
+                format(json!({"type": "text", "schema": "x"})),
+                "response_format.schema",
+            ),
+            (
+                format(json!({"type": "json_object", "json_schema": {}})),
+                "response_format.json_schema.schema",
             ),
             (json!({"json_schema": true}), "json_schema"),
             (json!({"grammar": {"root": 1}}), "grammar"),

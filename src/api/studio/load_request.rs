@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::api::errors::{ApiError, clipped};
-use crate::api::fields::{Fields, wrong_type};
+use crate::api::fields::{Fields, whole, wrong_type};
 use crate::api::openai::MAX_ID_BYTES;
 use crate::models::{DraftKind, KvType, UnknownKvType};
 
@@ -140,7 +140,7 @@ fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
 fn refuse_gpu_ids(request: &Fields<'_>) -> Result<(), ApiError> {
     let ids = request.list("gpu_ids")?.unwrap_or_default();
     for (index, id) in ids.iter().enumerate() {
-        if id.as_u64().is_none() {
+        if whole(id).is_none_or(|id| id < 0) {
             let path = format!("gpu_ids[{index}]");
             return Err(wrong_type(&path, "a whole number of 0 or more", id));
         }

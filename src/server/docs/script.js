@@ -298,10 +298,21 @@ function show() {
 
 /** Opens the operation that the address names. */
 function open() {
-  const details = document.getElementById(location.hash.slice(1));
+  const id = location.hash.slice(1);
+  const details = document.getElementById(id);
   if (details) {
     details.open = true;
     details.scrollIntoView();
+    return;
+  }
+  // It may be under the other prefix.
+  const select = document.getElementById("prefix");
+  const named = Object.entries(api.paths).find(([, item]) =>
+    Object.values(item).some((operation) => operation.operationId === id));
+  const prefix = named && [...select.options].map((option) => option.value).find((one) => named[0].startsWith(`${one}/`));
+  if (prefix && prefix !== select.value) {
+    select.value = prefix;
+    show();
   }
 }
 
