@@ -16,7 +16,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# What one input may take. The longest today takes about 0.3 s.
+# What one input may take: far more than the slowest do, which are templates and grammars at their limits.
 seconds_per_input=10
 memory_mib=2048
 at_once=2

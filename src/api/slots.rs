@@ -1,6 +1,8 @@
 //! `GET /slots`, in llama-server's shape, for tools that know it. No prompt or answer text is shown.
 
 use serde::Serialize;
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::{Object, ObjectBuilder};
 
 use crate::generation::GenerateRequest;
 
@@ -29,6 +31,15 @@ pub struct Slot {
     pub next_token: [NextToken; 1],
 }
 
+/// Without a format: `int64` would end in the middle of the range.
+fn seed() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+        .description(Some("The seed; null when it is random."))
+        .minimum(Some(0))
+        .build()
+}
+
 /// How a run draws tokens, under llama-server's names.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct SlotParams {
@@ -37,7 +48,7 @@ pub struct SlotParams {
     /// Upper bound on generated tokens; -1 means the context's end.
     pub max_tokens: i64,
     /// The seed; null when it is random.
-    #[schema(required)]
+    #[schema(required, schema_with = seed)]
     pub seed: Option<u64>,
     /// Divides the logits. The fields below are those of a request.
     pub temperature: f32,

@@ -9,7 +9,7 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, O
 use super::errors::{
     ErrorDetail, ErrorResponse, StudioErrorResponse, error_response, error_schema,
 };
-use super::simplify::{drop_unused, merge_flattened, tidy};
+use super::simplify::{drop_unused, merge_flattened, tidy, widen_integers};
 use super::unsupported::add_unsupported;
 use crate::api::errors::Surface;
 
@@ -98,6 +98,7 @@ pub fn document(collected: &OpenApi, rules: Rules<'_>) -> Value {
         for (name, schema) in schemas {
             if name.ends_with("Request") {
                 schema["additionalProperties"] = json!(true);
+                widen_integers(schema);
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::ToSchema;
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{Object, ObjectBuilder};
+use utoipa::{Number, ToSchema};
 
 /// How tokens are drawn. Of two names for one thing the first that is sent counts.
 #[derive(Debug, ToSchema)]
@@ -21,9 +21,8 @@ pub struct SamplingFields {
     /// Drops tokens less likely than this share of the likeliest one's probability; 0 keeps all.
     #[schema(minimum = 0, maximum = 1, default = 0.01)]
     pub min_p: Option<f32>,
-    /// The number that chance begins with: the same seed draws the same tokens from the same logits. -1, and no seed, are a
-    /// random one. From 0 to 2^64 - 1.
-    #[schema(minimum = -1, example = 42)]
+    /// The number that chance begins with.
+    #[schema(schema_with = seed)]
     pub seed: Option<i64>,
     /// Token ids and what is added to their logits.
     #[schema(schema_with = logit_bias)]
@@ -88,6 +87,20 @@ pub struct SamplingFields {
     /// Mirostat: how fast it learns.
     #[schema(minimum = 0, maximum = 1, default = 0.1)]
     pub mirostat_eta: Option<f32>,
+}
+
+/// Without a format: `int64` would end in the middle of the range.
+fn seed() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+        .description(Some(
+            "The number that chance begins with: the same seed draws the same tokens from the same logits. -1, and no seed, are a \
+             random one.",
+        ))
+        .minimum(Some(-1))
+        .maximum(Some(Number::UInt(usize::MAX)))
+        .examples([serde_json::json!(42)])
+        .build()
 }
 
 fn logit_bias() -> Object {

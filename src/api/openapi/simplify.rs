@@ -1,4 +1,4 @@
-//! [`tidy`], [`merge_flattened`] and [`drop_unused`]: schemas as readers want them.
+//! [`tidy`], [`merge_flattened`], [`widen_integers`] and [`drop_unused`]: schemas as readers want them.
 
 use std::collections::BTreeSet;
 
@@ -113,6 +113,18 @@ fn add_part(merged: &mut Map<String, Value>, part: &Value) {
     }
 }
 
+/// Drops the formats of a request's numbers that have no maximum: a format is one, and the parsers take any number there.
+pub(super) fn widen_integers(request: &mut Value) {
+    let properties = request["properties"].as_object_mut();
+    for field in properties.into_iter().flat_map(Map::values_mut) {
+        if let Some(field) = field.as_object_mut()
+            && !field.contains_key("maximum")
+        {
+            field.remove("format");
+        }
+    }
+}
+
 /// Drops schemas that nothing refers to, until all are referred to.
 pub(super) fn drop_unused(document: &mut Value) {
     loop {
@@ -180,6 +192,20 @@ mod tests {
         let schemas = schemas.as_object_mut().expect("an object");
         merge_flattened(schemas);
         assert_eq!(schemas["Whole"], wanted);
+    }
+
+    #[test]
+    fn only_an_integer_with_a_maximum_keeps_its_format() {
+        let mut request = json!({"properties": {
+            "a": {"type": "integer", "format": "int64", "minimum": 1},
+            "b": {"type": "integer", "format": "int32", "maximum": 2},
+        }});
+        widen_integers(&mut request);
+        let wanted = json!({"properties": {
+            "a": {"type": "integer", "minimum": 1},
+            "b": {"type": "integer", "format": "int32", "maximum": 2},
+        }});
+        assert_eq!(request, wanted);
     }
 
     #[test]
