@@ -11,6 +11,10 @@ round has one long stream of each kind and several short ones, whose median coun
 memory between two tokens, and the caches are colder for everybody; so there are short streams behind as many tokens too as the
 long stream has before it on average. The exit code is 1 where a bound is missed.
 
+With --streams several run at once, whose tokens come together, as they do on a server that is in use; every figure is still one
+of a token. One stream alone wakes the server for each token and finds its caches cold, and so does anything else: `answer_cost`
+(examples) measures a bare thread that is woken and writes.
+
 Example: benches/http_cost.py --model smollm2.gguf --rounds 3
 """
 
@@ -82,8 +86,9 @@ class Row:
 class Bench:
     """A server whose side of HTTP is watched."""
 
-    def __init__(self, server: Rein) -> None:
+    def __init__(self, server: Rein, streams: int) -> None:
         self._server = server
+        self._streams = streams
         # Ready means that the decode thread has its name.
         self._clock = cpu.CpuClock(server.pid, frozenset({DECODE_THREAD}))
         self._idle = 0.0
@@ -96,20 +101,25 @@ class Bench:
         self._idle = (self._clock.seconds() - spent) / IDLE_SECONDS
 
     async def stream(self, kind: str, tokens: int, seed: int, depth: int = 0) -> tuple[float, float]:
-        """CPU time of one stream in microseconds, and its events with text by its tokens."""
+        """CPU time of a stream in microseconds, and its events with text by its tokens; where several run, the mean."""
         messages = prompts.words(depth, 0) if depth else prompts.story(prompts.SUBJECTS[0])
-        body = prompts.sampled(messages, tokens, seed, ignore_eos=True, **KINDS[kind])
+        bodies = [
+            prompts.sampled(messages, tokens, seed * self._streams + number, ignore_eos=True, **KINDS[kind])
+            for number in range(self._streams)
+        ]
         began, spent = time.perf_counter(), self._clock.seconds()
         looking = asyncio.create_task(self._look())
         try:
-            answer = await self._server.chat(body)
+            answers = await asyncio.gather(*(self._server.chat(body) for body in bodies))
         finally:
             looking.cancel()
         await self._still()
-        if answer.completion_tokens != tokens:
-            raise RuntimeError(f"a stream ended after {answer.completion_tokens} of {tokens} tokens")
+        for answer in answers:
+            if answer.completion_tokens != tokens:
+                raise RuntimeError(f"a stream ended after {answer.completion_tokens} of {tokens} tokens")
         idle = self._idle * (time.perf_counter() - began)
-        return 1e6 * (self._clock.seconds() - spent - idle), len(answer.arrivals) / tokens
+        events = sum(len(answer.arrivals) for answer in answers) / tokens
+        return 1e6 * (self._clock.seconds() - spent - idle) / self._streams, events / self._streams
 
     def close(self) -> None:
         self._clock.close()
@@ -153,10 +163,10 @@ async def measure(bench: Bench, rows: list[Row], number: int, tries: int) -> Non
 
 async def run(args: argparse.Namespace) -> list[Row]:
     rows = [Row(kind) for kind in KINDS]
-    settings = Settings(args.model, args.ctx_size, 1, args.threads)
+    settings = Settings(args.model, args.ctx_size * args.streams, args.streams, args.threads)
     for number in range(args.rounds):
         async with Rein(args.rein, settings) as server:
-            bench = Bench(server)
+            bench = Bench(server, args.streams)
             try:
                 # What is made once a server, and both prompts, which are cached from here on.
                 for row in rows:
@@ -186,7 +196,8 @@ def arguments() -> argparse.Namespace:
     parser.set_defaults(threads=1)
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a server of its own (%(default)s)")
     parser.add_argument("--tries", type=int, default=8, help="short streams of each kind and length in a round (%(default)s)")
-    parser.add_argument("-c", "--ctx-size", type=int, default=8192, help="context (%(default)s)")
+    parser.add_argument("--streams", type=int, default=1, help="streams at once (%(default)s)")
+    parser.add_argument("-c", "--ctx-size", type=int, default=8192, help="context of each (%(default)s)")
     args = parser.parse_args()
     if args.threads != 1:
         parser.error("more threads than the decode thread would compute, and be counted: leave --threads at 1")

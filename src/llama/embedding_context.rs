@@ -230,6 +230,11 @@ fn make(
     native.embeddings = true;
     native.pooling_type = params.pooling.to_native();
     native.no_perf = true;
+    // Rows are kept and compared with those of other programs, and how attention rounds can be seen in them: a text of one word
+    // is 0.9986 away (docs/benchmarks.md, "Embeddings"). A chat has no such neighbours.
+    if !model.may_be_on_gpu() {
+        native.cb_eval = Some(shim::rein_leave_attention);
+    }
     Context::with_native(model, native, should_stop)
 }
 

@@ -21,6 +21,12 @@ pub(super) type ShouldStop = extern "C" fn(data: *mut c_void) -> bool;
 
 unsafe extern "C" {
     pub(super) fn rein_install_cpu_kernels() -> bool;
+    /// May be the `cb_eval` of any context.
+    pub(super) fn rein_leave_attention(
+        op: *mut sys::ggml_tensor,
+        ask: bool,
+        data: *mut c_void,
+    ) -> bool;
     #[cfg(test)]
     pub(super) fn rein_quant_gemm(
         gguf_type: i32,

@@ -91,9 +91,15 @@ class quant_gemm : public ggml::cpu::tensor_traits {
 // For a long prompt there is work enough for every thread without sharing tokens, and sharing takes much memory.
 constexpr size_t MAX_SHARED = 16 << 20;
 
+// The last of the parameters of an operation, which attention has no use for: where it is set the operation is ggml's.
+constexpr size_t LEFT = GGML_MAX_OP_PARAMS / sizeof(int32_t) - 1;
+
+// From so many tokens on ggml sums values in single precision, as the kernel does; below in half precision.
+constexpr int64_t GGML_SUMS_SINGLE = 64;
+
 // The attention that a tensor is; false where the kernel does not take it.
 bool find_attention(const ggml_tensor * op, kernels::attention & a) {
-    if (op->op != GGML_OP_FLASH_ATTN_EXT) {
+    if (op->op != GGML_OP_FLASH_ATTN_EXT || op->op_params[LEFT]) {
         return false;
     }
     const ggml_tensor *q = op->src[0], *k = op->src[1], *v = op->src[2], *mask = op->src[3], *sinks = op->src[4];
@@ -182,6 +188,13 @@ ggml_backend_buffer_t no_buffer(ggml_backend_buffer_type_t, size_t) { return nul
 size_t alignment(ggml_backend_buffer_type_t) { return 64; }
 
 } // namespace
+
+extern "C" bool rein_leave_attention(ggml_tensor * op, bool, void *) {
+    if (op->op == GGML_OP_FLASH_ATTN_EXT) {
+        op->op_params[LEFT] = op->src[0]->ne[1] < GGML_SUMS_SINGLE;
+    }
+    return false;
+}
 
 extern "C" bool rein_install_cpu_kernels(void) {
     if (!kernels::is_supported()) {
