@@ -1,5 +1,8 @@
 //! [`Run`]: one generation on the decode thread, from the queue to its last event.
 
+mod draw;
+mod spec;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -7,50 +10,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::drafts::RunDrafts;
-use super::error::DrawError;
 use super::events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
 use super::metrics::Phase;
 use super::planner::RunView;
 use super::run_thoughts::RunThoughts;
 use super::text::{OutputText, Pushed};
 use super::{grid, handle};
-use crate::chat::reasoning::ThoughtBudget;
-use crate::constraint::{MaskAhead, Matcher};
+use crate::constraint::MaskAhead;
 use crate::llama::{SeqId, Token};
 use crate::sampling::{Sampler, SamplingParams, TokenLogprobs};
 use crate::stop::StopFlag;
 
-/// What is asked of the engine: tokens in, and how to go on from them.
-#[derive(Debug)]
-pub struct RunSpec {
-    /// The prompt; not empty.
-    pub prompt: Vec<Token>,
-    /// How tokens are drawn.
-    pub sampling: SamplingParams,
-    /// The form that the answer keeps to; see [`Engine::compile`](super::Engine::compile).
-    pub matcher: Option<Matcher>,
-    /// Upper bound on generated tokens; `None` means what is left of the context.
-    pub max_tokens: Option<u32>,
-    /// Stop strings.
-    pub stop: Vec<String>,
-    /// Control tokens whose text is part of the answer's text; that of others is not.
-    pub shown: Vec<Token>,
-    /// Follows the model's thoughts and ends those that grow too long; `None` where it has none. What it needs of control
-    /// tokens' texts has to be [shown](Self::shown).
-    pub thoughts: Option<ThoughtBudget>,
-    /// Tokens that must come before the answer may end; `usize::MAX` means that it never ends by itself.
-    pub min_tokens: usize,
-    /// Whether the text has to be the same whatever else is computed.
-    pub deterministic: bool,
-    /// Whether to report how much of the prompt is read.
-    pub report_progress: bool,
-    /// Prefixes are shared only between runs of the same namespace.
-    pub namespace: u64,
-    /// When the run's wall clock runs out.
-    pub deadline: Option<Instant>,
-    /// The run's one flag.
-    pub flag: StopFlag,
-}
+pub use spec::RunSpec;
 
 /// A prefix that another run is computing right now.
 #[derive(Debug, Clone, Copy)]
@@ -270,103 +241,6 @@ impl Run {
         } else {
             self.parked_since.get_or_insert(now);
         }
-    }
-
-    /// True where drafts go with it: what a form allows is known one token ahead only, and a text that has to come
-    /// next must not come behind a draft.
-    pub(super) fn may_draft(&self) -> bool {
-        !self.deterministic && self.masks.is_none() && !self.thoughts.may_force()
-    }
-
-    /// True where the next token comes before the form: in a thought.
-    fn thinks_before_form(&self) -> bool {
-        !self.has_begun_form && self.thoughts.come_first()
-    }
-
-    /// What the next token may be; `None` where it may be anything.
-    fn masks(&mut self) -> Option<&mut MaskAhead> {
-        let is_free = self.thinks_before_form();
-        self.masks.as_mut().filter(|_| !is_free)
-    }
-
-    /// True where the next token has a form to keep to.
-    pub(super) fn is_constrained(&self) -> bool {
-        self.masks.is_some() && !self.thinks_before_form()
-    }
-
-    /// Waits a little for what the next token may be; false where that is not known yet.
-    pub(super) fn knows_its_mask(&mut self, patience: Duration) -> bool {
-        self.masks().is_none_or(|masks| masks.is_ready(patience))
-    }
-
-    /// True where the answer has its form and nothing may follow. Never waits.
-    pub(super) fn is_complete(&mut self) -> bool {
-        self.masks().is_some_and(MaskAhead::is_complete)
-    }
-
-    /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws. Where the answer has
-    /// a form, what the token after it may be is computed from here on, beside the decode.
-    pub(super) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
-        let is_free = self.thinks_before_form();
-        let drawn = match self.masks.as_mut().filter(|_| !is_free) {
-            None => self.sampler.draw(logits, None)?,
-            Some(masks) => {
-                let drawn = self.sampler.draw(logits, Some(masks.mask()?))?;
-                masks.advance(drawn.token);
-                self.has_begun_form = true;
-                drawn
-            }
-        };
-        self.sampler.accept(drawn.token);
-        self.logprobs.extend(drawn.logprobs);
-        Ok(drawn.token)
-    }
-
-    /// Keeps a row of logits until its mask is there; the context forgets it with its next decode.
-    pub(super) fn hold_row(&mut self, logits: &[f32]) {
-        self.held_row.extend_from_slice(logits);
-    }
-
-    /// True where the next token is computed and waits for its mask.
-    pub(super) fn holds_row(&self) -> bool {
-        !self.held_row.is_empty()
-    }
-
-    /// Draws from the row that was kept.
-    pub(super) fn draw_held(&mut self) -> Result<Token, DrawError> {
-        let mut row = std::mem::take(&mut self.held_row);
-        let token = self.draw(&row);
-        // Its memory is kept: where one mask was late, others will be.
-        row.clear();
-        self.held_row = row;
-        token
-    }
-
-    /// The text that has to come next, with its control tokens.
-    pub(super) fn take_forced(&mut self) -> Option<String> {
-        self.thoughts.take_forced()
-    }
-
-    /// A token that nobody drew is accepted next.
-    pub(super) fn expect_forced(&mut self, token: Token) {
-        self.sampler.accept(token);
-        if self.sampling.logprobs.is_some() {
-            // It was certain, and nothing else could have come.
-            self.logprobs.push(TokenLogprobs {
-                logprob: 0.0,
-                top: Vec::new(),
-            });
-        }
-    }
-
-    /// Where the model wants to end its answer within a thought, and a form still has to follow: ends the thought instead,
-    /// and forgets what was drawn. False where the answer may end.
-    pub(super) fn refuses_end(&mut self) -> bool {
-        let refuses = self.masks.is_some() && self.thinks_before_form() && self.thoughts.end();
-        if refuses && self.sampling.logprobs.is_some() {
-            self.logprobs.pop();
-        }
-        refuses
     }
 
     /// How many tokens may follow the next one.

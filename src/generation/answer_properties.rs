@@ -95,7 +95,10 @@ fn read(way: Way, pieces: &[&str]) -> Reading {
         ToolReader::new(&[format], &tools)
     });
     let mut reader = AnswerReader::new(start.as_ref(), &thoughts, tools);
-    let mut taker = Taker::default();
+    let mut taker = Taker {
+        inline: way.inline,
+        ..Taker::default()
+    };
     for (index, piece) in pieces.iter().enumerate() {
         let deltas = reader.read((*piece).to_owned(), vec![Token(index as i32)], Vec::new());
         taker.take(deltas);
@@ -118,6 +121,8 @@ struct Taker {
     tally: CallTally,
     /// Of the tokens that were told, the last.
     last: Option<Token>,
+    /// Thoughts are told as text.
+    inline: bool,
 }
 
 impl Taker {
@@ -125,14 +130,14 @@ impl Taker {
         for delta in deltas {
             match delta {
                 Delta::Text { text, tokens, .. } => {
-                    assert!(!text.is_empty() && self.open.is_none());
+                    // Only a thought may come in the middle of a call, where the model opens one there.
+                    assert!(!text.is_empty() && (self.inline || self.open.is_none()));
                     self.reading.text.push_str(&text);
                     for token in tokens {
                         assert!(self.last < Some(token), "each token is told once, in order");
                         self.last = Some(token);
                     }
                 }
-                // Also in the middle of a call, where the model opens a thought there.
                 Delta::Reasoning { text } => {
                     assert!(!text.is_empty());
                     self.reading.reasoning.push_str(&text);
@@ -202,6 +207,15 @@ mod tests {
             check(&seed);
         }
         assert!(words().lines().count() > 100);
+    }
+
+    #[test]
+    fn a_thought_in_the_middle_of_a_call_is_told_inline() {
+        let call =
+            b"<function=get_weather>\n<parameter=city>Par<think>a</think>is</parameter></function>";
+        for how in [0, 2] {
+            check(&[&[0, 1, how, 9], &call[..]].concat());
+        }
     }
 
     proptest! {
