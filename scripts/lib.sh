@@ -61,3 +61,15 @@ no_arguments() {
     help_if_asked "$@"
     [ -z "${1:-}" ] || die 64 "unknown argument '$1'; see scripts/${0##*/} --help"
 }
+
+# The compute capabilities that CUDA code is compiled for: the setting, else the GPUs of this machine, else
+# what is common. build/architectures.rs decides the same for `cargo build --features cuda`.
+cuda_architectures_by_default='75;80;86;89;90'
+cuda_architectures() {
+    local present=''
+    if [ -z "${REIN_CUDA_ARCHITECTURES:-}" ] && command -v nvidia-smi >/dev/null 2>&1; then
+        present=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d '. ' |
+            grep -x '[0-9]\+' | sort -nu | paste -s -d ';') || present=''
+    fi
+    printf '%s\n' "${REIN_CUDA_ARCHITECTURES:-${present:-$cuda_architectures_by_default}}"
+}
