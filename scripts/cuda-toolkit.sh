@@ -34,19 +34,6 @@ toolkit_of_machine() {
     dirname "$(dirname "$(readlink -f "$nvcc")")"
 }
 
-# The Python that has pip: the machine's, or that of a virtual environment made for this.
-pip_python() {
-    if python3 -m pip --version >/dev/null 2>&1; then
-        printf 'python3'
-        return
-    fi
-    if [ ! -x "$rein_cache/pip/bin/python3" ]; then
-        say "Python has no pip: making a virtual environment in $rein_cache/pip"
-        python3 -m venv "$rein_cache/pip" >&2 || die 2 "python3 -m venv failed; run scripts/setup.sh"
-    fi
-    printf '%s' "$rein_cache/pip/bin/python3"
-}
-
 # linker_names DIRECTORY: libcudart.so for libcudart.so.13, as -lcudart and CMake look for it.
 linker_names() {
     local library
@@ -67,7 +54,6 @@ add() {
     shift
     [ ! -f "$toolkit/.$part" ] || return 0
     python=$(pip_python)
-    mkdir -p "$rein_cache"
     made=$(mktemp -d "$rein_cache/cuda-13.0.making.XXXXXX")
     say "Fetching for the CUDA toolkit in $toolkit: $*"
     if ! "$python" -m pip install --no-deps --only-binary=:all: --disable-pip-version-check --quiet \
@@ -100,6 +86,10 @@ if found=$(toolkit_of_machine); then
     printf '%s\n' "$found"
     exit 0
 fi
+# Two at a time would write the same files; the second waits and finds the work done.
+mkdir -p "$rein_cache"
+exec 9>"$rein_cache/.cuda-13.0.lock"
+flock 9
 add kernels "${kernel_packages[@]}"
 [ "${1:-kernels}" = kernels ] || add backend "${backend_packages[@]}"
 printf '%s\n' "$toolkit"
