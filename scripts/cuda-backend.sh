@@ -45,7 +45,8 @@ hook="$PWD/vendor/llama/cuda/loadable.cmake"
 say "ggml's CUDA backend for $architectures: about 35 minutes for each architecture on 2 cores (this machine has $(nproc))"
 
 # What llama-cpp-sys-2 sets for its own build of the backend, where it matters: no NCCL. CUDA graphs are
-# llama.cpp's default. A toolkit of Python packages keeps its libraries in lib, one of NVIDIA's in lib64.
+# llama.cpp's default. The driver stays among what the library needs, though a stub has no symbols: so its absence
+# is told by its name.
 CUDA_PATH=$toolkit cmake -S "$source_dir" -B "$build_dir" --log-level=WARNING \
     -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DGGML_BACKEND_DL=ON -DGGML_NATIVE=OFF \
     -DGGML_CPU=OFF -DGGML_CUDA=ON -DGGML_CUDA_NCCL=OFF -DGGML_OPENMP=OFF \
@@ -54,6 +55,7 @@ CUDA_PATH=$toolkit cmake -S "$source_dir" -B "$build_dir" --log-level=WARNING \
     -DCMAKE_PROJECT_llama.cpp_INCLUDE="$hook" \
     -DCMAKE_CUDA_COMPILER="$toolkit/bin/nvcc" -DCUDAToolkit_ROOT="$toolkit" \
     -DCMAKE_CUDA_ARCHITECTURES="$(cmake_architectures "$architectures")" \
+    -DCMAKE_MODULE_LINKER_FLAGS=-Wl,--no-as-needed \
     -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH="\$ORIGIN;$toolkit/lib64" >&2 ||
     die 1 "CMake could not configure ggml's CUDA backend; see above"
 cmake --build "$build_dir" --target ggml-cuda --parallel "$(nproc)" >&2 || die 1 "the build failed; see above"
