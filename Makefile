@@ -6,7 +6,7 @@ PORT = 8888
 MODEL =
 ARGS =
 
-.PHONY: help run test fuzz bench lint
+.PHONY: help run test fuzz bench lint cuda gpu-test gpu-bench
 
 help:
 	@echo 'make run     build, fetch the default model and serve it on http://$(HOST):$(PORT)'
@@ -17,6 +17,9 @@ help:
 	@echo 'make lint    format, clippy, licences, documentation'
 	@echo 'make bench   rein and llama-server, one after the other, as a table of ratios'
 	@echo '             (ARGS="--rounds 3" and more; see benches/compare.py --help)'
+	@echo 'make cuda       build for NVIDIA GPUs (ARGS="--architectures 90" chooses; docs/gpu.md)'
+	@echo 'make gpu-test   the tests on the GPU of this machine, as a table; says so where there is none'
+	@echo 'make gpu-bench  rein and llama-server on the GPU, as a table of ratios'
 	@echo 'The first build takes about 7 minutes on 2 cores: llama.cpp is compiled from source.'
 
 run:
@@ -33,3 +36,12 @@ lint:
 
 bench:
 	@scripts/bench.sh $(ARGS)
+
+cuda:
+	@scripts/cuda.sh $(ARGS)
+
+gpu-test:
+	@scripts/gpu-test.sh
+
+gpu-bench:
+	@scripts/gpu-bench.sh $(ARGS)

@@ -4,6 +4,16 @@
 use std::env;
 use std::path::PathBuf;
 
+#[cfg(feature = "cuda")]
+#[path = "build/architectures.rs"]
+mod architectures;
+#[cfg(feature = "cuda")]
+#[path = "build/cuda.rs"]
+mod cuda;
+#[cfg(feature = "cuda")]
+#[path = "build/toolkit.rs"]
+mod toolkit;
+
 fn main() {
     println!("cargo:rerun-if-changed=vendor/llama");
     println!("cargo:rerun-if-changed=kernels/cpu");
@@ -29,5 +39,11 @@ fn main() {
     // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo:rustc-link-arg=-Wl,--wrap=ggml_backend_buffer_clear");
+    }
+
+    #[cfg(feature = "cuda")]
+    if let Err(message) = cuda::build() {
+        eprintln!("{message}");
+        std::process::exit(1);
     }
 }

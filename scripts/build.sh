@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds rein (release, the only profile). Prints the path of the binary on standard output.
 #
+# Usage: scripts/build.sh [ARGUMENTS OF cargo build, such as --features cuda...]
+#
 # The first build compiles llama.cpp, about 7 minutes on 2 cores; cargo shows nothing of it, so this
 # script counts the compiled files. Later builds take seconds. CARGO_TARGET_DIR is respected.
 #
@@ -14,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 llama_objects=180
 progress_seconds=15
 
-no_arguments "$@"
+help_if_asked "$@"
 
 llama_is_built() { compgen -G "$target_dir/release/build/llama-cpp-sys-2-*/out/lib*/libllama.a" >/dev/null; }
 
@@ -35,5 +37,5 @@ if ! llama_is_built; then
     watch_pid=$!
     trap 'kill "$watch_pid" 2>/dev/null || true' EXIT
 fi
-cargo build --release --locked >&2 || die 1 "the build failed; see above"
+cargo build --release --locked "$@" >&2 || die 1 "the build failed; see above"
 printf '%s\n' "$target_dir/release/rein"

@@ -61,3 +61,35 @@ no_arguments() {
     help_if_asked "$@"
     [ -z "${1:-}" ] || die 64 "unknown argument '$1'; see scripts/${0##*/} --help"
 }
+
+# The compute capabilities that CUDA code is compiled for: the setting, else the GPUs of this machine, else
+# what is common. build/architectures.rs decides the same for `cargo build --features cuda`.
+# Fails where the setting is no such list. Separated by semicolons, as CMake wants them.
+cuda_architectures_by_default='75;80;86;89;90'
+cuda_architectures() {
+    local present=''
+    if [ -z "${REIN_CUDA_ARCHITECTURES:-}" ] && command -v nvidia-smi >/dev/null 2>&1; then
+        present=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d '. ' |
+            grep -x '[0-9]\+' | sort -nu | paste -s -d ';') || present=''
+    fi
+    present=$(tr -s ',; ' ';' <<<"${REIN_CUDA_ARCHITECTURES:-${present:-$cuda_architectures_by_default}}")
+    grep -qxE '[0-9]{2,3}(;[0-9]{2,3})*' <<<"$present" ||
+        die 64 "'$present' is not a list of compute capabilities such as $cuda_architectures_by_default"
+    printf '%s\n' "$present"
+}
+
+# has_gpu: whether NVIDIA's driver shows one.
+has_gpu() { nvidia-smi -L 2>/dev/null | grep -q '^GPU '; }
+
+# The Python that has pip: the machine's, or that of a virtual environment made for this.
+pip_python() {
+    if python3 -m pip --version >/dev/null 2>&1; then
+        printf 'python3'
+        return
+    fi
+    if [ ! -x "$rein_cache/pip/bin/python3" ]; then
+        say "Python has no pip: making a virtual environment in $rein_cache/pip"
+        python3 -m venv "$rein_cache/pip" >&2 || die 2 "python3 -m venv failed; run scripts/setup.sh"
+    fi
+    printf '%s' "$rein_cache/pip/bin/python3"
+}

@@ -49,19 +49,6 @@ verify_present() {
     printf '%s %s\n' "$2" "$(state_of "$1")" >"$(stamp_of "$1")"
 }
 
-# The Python that has pip: the machine's, or that of a virtual environment made for this.
-pip_python() {
-    if python3 -m pip --version >/dev/null 2>&1; then
-        printf 'python3'
-        return
-    fi
-    if [ ! -x "$rein_cache/pip/bin/python3" ]; then
-        say "Python has no pip: making a virtual environment in $rein_cache/pip"
-        python3 -m venv "$rein_cache/pip" >&2 || die 2 "python3 -m venv failed; run scripts/setup.sh"
-    fi
-    printf '%s' "$rein_cache/pip/bin/python3"
-}
-
 # fetch_wheel NAME VERSION: NAME as wheels spell it (underscores). Prints the wheel's path.
 fetch_wheel() {
     local wheel="$wheels_dir/$1-$2-py3-none-any.whl" python

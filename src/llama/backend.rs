@@ -7,18 +7,23 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
+use super::device::Device;
 use super::operation::Operation;
 use super::{LlamaError, cpu_kernels};
 
 /// The build of llama.cpp that is linked. The crate carries no build number: see `vendor/llama/README.md`.
 pub const LLAMA_BUILD: &str = "b11434";
 
+/// What computes, once that is known.
+static DEVICE: OnceLock<Device> = OnceLock::new();
+
 /// Proof that llama.cpp is initialised. Get it with [`Backend::init`]; it lives as long as the process.
 #[derive(Debug, Clone, Copy)]
 pub struct Backend(());
 
 impl Backend {
-    /// Initialises llama.cpp once for the process: backends, the log (into `tracing`), the abort hook.
+    /// Initialises llama.cpp once for the process: backends (with feature `cuda`, that for NVIDIA GPUs too), the log
+    /// (into `tracing`), the abort hook.
     pub fn init() -> Result<Self, LlamaError> {
         static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
         let backend = BACKEND.get_or_init(|| {
@@ -30,12 +35,20 @@ impl Backend {
             }
             let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
             cpu_kernels::install();
+            #[cfg(feature = "cuda")]
+            DEVICE.get_or_init(super::cuda::load);
             Ok(backend)
         });
         match backend {
             Ok(_) => Ok(Self(())),
             Err(message) => Err(LlamaError::Backend(message.clone())),
         }
+    }
+
+    /// What models are put on: NVIDIA GPUs where feature `cuda` has found one. The CPU before [`Backend::init`].
+    #[must_use]
+    pub fn device() -> Device {
+        DEVICE.get().copied().unwrap_or(Device::Cpu)
     }
 
     /// Whether rein's own CPU kernels compute where they can: where the CPU has AVX-512 VNNI, unless the environment

@@ -9,6 +9,9 @@ mod backend;
 mod batch;
 mod context;
 mod cpu_kernels;
+#[cfg(feature = "cuda")]
+mod cuda;
+mod device;
 mod embedding_context;
 mod error;
 mod kv_type;
@@ -27,6 +30,9 @@ mod vocab;
 pub use backend::{Backend, LLAMA_BUILD};
 pub use batch::{Batch, SeqId};
 pub use context::{Context, ContextParams, DecodeOutcome, FlashAttention, SeqBounds};
+#[cfg(feature = "cuda")]
+pub use cuda::{Gpu, GpuError};
+pub use device::Device;
 pub use embedding_context::{EmbeddingContext, EmbeddingContextParams};
 pub use error::LlamaError;
 pub use kv_type::{KvType, UnknownKvType};
@@ -36,6 +42,9 @@ pub use sampler_chain::{ChainSampler, SamplerChain};
 pub use seq_state::SeqState;
 pub use token::Token;
 pub use vocab::{InfillTokens, MAX_TEXT_BYTES, TokenizeOptions, Vocab};
+
+#[cfg(all(feature = "cuda", not(target_os = "linux")))]
+compile_error!("feature `cuda` is for Linux: elsewhere build without it");
 
 // What may cross threads is part of the contract: a model goes everywhere; a context and its batch move
 // to their decode thread and are used nowhere else; a flag is what reaches into a running decode.

@@ -17,7 +17,7 @@ use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
 use crate::engine::drafts::DraftKind;
 use crate::engine::{Engine, EngineError, EngineParams};
-use crate::llama::{Backend, KvType, LlamaError, Model, ModelParams};
+use crate::llama::{Backend, Device, KvType, LlamaError, Model, ModelParams};
 use crate::stop::{StopCause, StopFlag, StopRecord};
 
 /// How a model is to be loaded.
@@ -193,6 +193,15 @@ impl ModelRegistry {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         current.clone()
+    }
+
+    /// What computes: what the loaded model was put on, or where there is none, what the next one will be put on.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        match self.current() {
+            Some(model) if model.options.n_gpu_layers == 0 => Device::Cpu,
+            _ => Backend::device(),
+        }
     }
 
     /// How far the load that is going on is, or that a model is ready, or that there is none.

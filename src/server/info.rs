@@ -48,8 +48,11 @@ pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     get, path = "/api/health", tag = "Server",
     responses((status = 200, description = "What this server is.", body = HealthResponse)),
 )]
-pub(super) async fn health() -> Json<HealthResponse> {
-    Json(HealthResponse::new(chrono::Utc::now().to_rfc3339(), "cpu"))
+pub(super) async fn health(State(state): State<AppState>) -> Json<HealthResponse> {
+    Json(HealthResponse::new(
+        chrono::Utc::now().to_rfc3339(),
+        state.models.device().as_str(),
+    ))
 }
 
 /// The sequences and what they are doing, in llama-server's shape.
