@@ -35,8 +35,6 @@ from terminal import say
 
 DECODE_THREAD = "rein-decode"
 SHORT, LONG = 100, 4000
-# Words of the prompt of a short stream that is to find caches as a long one does: about as many tokens.
-DEEP = LONG // 2
 # Microseconds a token, and how much more a token of a long stream may cost than one of a short.
 BOUND_MICROSECONDS = 30.0
 BOUND_GROWTH = 1.2
@@ -147,16 +145,21 @@ async def short_streams(bench: Bench, rows: list[Row], tries: int, depth: int) -
     return [tuple(statistics.median(spent[row.kind, tokens]) for tokens in (1, SHORT)) for row in rows]
 
 
-async def measure(bench: Bench, rows: list[Row], number: int, tries: int) -> None:
+def deep(args: argparse.Namespace) -> int:
+    """Words of the prompt of a short stream that is to find caches as a long one does: about as many tokens."""
+    return args.long // 2
+
+
+async def measure(bench: Bench, rows: list[Row], number: int, args: argparse.Namespace) -> None:
     """A round."""
-    for depth in (0, DEEP):
-        for row, (once, total) in zip(rows, await short_streams(bench, rows, tries, depth), strict=True):
+    for depth in (0, deep(args)):
+        for row, (once, total) in zip(rows, await short_streams(bench, rows, args.tries, depth), strict=True):
             (row.deep if depth else row.short).append((total - once) / (SHORT - 1))
             if not depth:
                 row.once.append(once)
     for row in rows if number % 2 == 0 else reversed(rows):
-        total, events = await bench.stream(row.kind, LONG, number)
-        row.long.append((total - row.once[-1]) / (LONG - 1))
+        total, events = await bench.stream(row.kind, args.long, number)
+        row.long.append((total - row.once[-1]) / (args.long - 1))
         row.events.append(events)
         say(f"round {number + 1}, {row.kind}: {row.short[-1]:.1f}, {row.deep[-1]:.1f} and {row.long[-1]:.1f} us a token")
 
@@ -172,20 +175,20 @@ async def run(args: argparse.Namespace) -> list[Row]:
                 for row in rows:
                     await bench.stream(row.kind, SHORT, number)
                 await bench.learn_idle()
-                await measure(bench, rows, number, args.tries)
+                await measure(bench, rows, number, args)
             finally:
                 bench.close()
     return rows
 
 
-def bounds(rows: list[Row]) -> list[tuple[str, bool]]:
+def bounds(rows: list[Row], args: argparse.Namespace) -> list[tuple[str, bool]]:
     """What has to hold with tools, and whether it does."""
     row = rows[0]
     figures = [
         (f"{SHORT} tokens, us a token", row.short, BOUND_MICROSECONDS),
-        (f"{LONG:,} tokens, us a token", row.long, BOUND_MICROSECONDS),
-        (f"{LONG:,} tokens by {SHORT}", row.growth(row.short), BOUND_GROWTH),
-        (f"{LONG:,} tokens by {SHORT} behind {DEEP:,} words", row.growth(row.deep), BOUND_GROWTH),
+        (f"{args.long:,} tokens, us a token", row.long, BOUND_MICROSECONDS),
+        (f"{args.long:,} tokens by {SHORT}", row.growth(row.short), BOUND_GROWTH),
+        (f"{args.long:,} tokens by {SHORT} behind {deep(args):,} words", row.growth(row.deep), BOUND_GROWTH),
     ]
     medians = [(text, statistics.median(values), limit) for text, values, limit in figures]
     return [(f"{text}: {median:.2f}, at most {limit}", median <= limit) for text, median, limit in medians]
@@ -196,6 +199,7 @@ def arguments() -> argparse.Namespace:
     parser.set_defaults(threads=1)
     parser.add_argument("--rounds", type=int, default=3, help="rounds, each with a server of its own (%(default)s)")
     parser.add_argument("--tries", type=int, default=8, help="short streams of each kind and length in a round (%(default)s)")
+    parser.add_argument("--long", type=int, default=LONG, help="tokens of a long stream (%(default)s)")
     parser.add_argument("--streams", type=int, default=1, help="streams at once (%(default)s)")
     parser.add_argument("-c", "--ctx-size", type=int, default=8192, help="context of each (%(default)s)")
     args = parser.parse_args()
@@ -207,10 +211,10 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     args = arguments()
     rows = asyncio.run(run(args))
-    head = ["us a token", f"{SHORT} tokens", f"{SHORT} behind {DEEP:,} words", f"{LONG:,} tokens", f"{LONG:,} by {SHORT}",
-            f"{LONG:,} by {SHORT} behind {DEEP:,}", "events a token", "once, us"]
+    head = ["us a token", f"{SHORT} tokens", f"{SHORT} behind {deep(args):,} words", f"{args.long:,} tokens", f"{args.long:,} by {SHORT}",
+            f"{args.long:,} by {SHORT} behind {deep(args):,}", "events a token", "once, us"]
     print(report.markdown(head, [row.cells() for row in rows]))
-    judged = bounds(rows)
+    judged = bounds(rows, args)
     print()
     for text, holds in judged:
         print(f"- {text}: {'holds' if holds else '**missed**'}")
