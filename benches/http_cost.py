@@ -12,8 +12,8 @@ memory between two tokens, and the caches are colder for everybody; so there are
 long stream has before it on average. The exit code is 1 where a bound is missed.
 
 With --streams several run at once, whose tokens come together, as they do on a server that is in use; every figure is still one
-of a token. One stream alone wakes the server for each token and finds its caches cold, and so does anything else: `answer_cost`
-(examples) measures a bare thread that is woken and writes.
+of a token. One stream alone wakes the server for each token, which then finds its caches cold. `answer_cost` (benches/answer_cost.rs)
+measures rein's own part without a runtime and without anybody to wake.
 
 Example: benches/http_cost.py --model smollm2.gguf --rounds 3
 """

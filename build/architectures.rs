@@ -37,29 +37,28 @@ impl Architectures {
                 }
             }
         }
-        found.sort_unstable();
-        found.dedup();
-        if found.is_empty() {
-            return Err(format!(
-                "REIN_CUDA_ARCHITECTURES names no compute capability; try {DEFAULT}"
-            ));
-        }
-        Ok(Self(found))
+        Self::of(found).ok_or_else(|| {
+            format!("REIN_CUDA_ARCHITECTURES names no compute capability; try {DEFAULT}")
+        })
+    }
+
+    /// Ascending and each once; none where there is none.
+    fn of(mut numbers: Vec<u32>) -> Option<Self> {
+        numbers.sort_unstable();
+        numbers.dedup();
+        (!numbers.is_empty()).then_some(Self(numbers))
     }
 
     /// Those of the GPUs in this machine that can be compiled for; none where nothing is.
     fn present(nvidia_smi: &str) -> Option<Self> {
-        let mut found: Vec<u32> = nvidia_smi
+        let found = nvidia_smi
             .lines()
             .filter_map(|line| {
                 let (major, minor) = line.trim().split_once('.')?;
                 Some(major.parse::<u32>().ok()? * 10 + minor.parse::<u32>().ok()?)
             })
-            .filter(|number| *number >= OLDEST)
-            .collect();
-        found.sort_unstable();
-        found.dedup();
-        (!found.is_empty()).then_some(Self(found))
+            .filter(|number| *number >= OLDEST);
+        Self::of(found.collect())
     }
 
     /// nvcc's arguments: machine code for each, and PTX of the lowest (for a GPU between two of the list) and of

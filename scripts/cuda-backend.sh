@@ -18,12 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 build_dir="$target_dir/cuda-backend"
 
-help_if_asked "$@"
-case "${1:-}" in
-'') ;;
---architectures) export REIN_CUDA_ARCHITECTURES="${2:?--architectures needs a list such as 90}" ;;
-*) die 64 "unknown argument '$1'; see scripts/cuda-backend.sh --help" ;;
-esac
+take_architectures "$@"
 
 # The llama.cpp whose CPU part is linked into rein: the same code, so that both agree on every structure.
 llama_source() {

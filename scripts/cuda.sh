@@ -14,12 +14,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-help_if_asked "$@"
-case "${1:-}" in
-'') ;;
---architectures) REIN_CUDA_ARCHITECTURES="${2:?--architectures needs a list such as 90}" ;;
-*) die 64 "unknown argument '$1'; see scripts/cuda.sh --help" ;;
-esac
+take_architectures "$@"
 
 scripts/setup.sh run
 # One setting for both parts.

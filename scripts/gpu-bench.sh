@@ -13,10 +13,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 help_if_asked "$@"
-if ! has_gpu; then
-    say "There is no NVIDIA GPU here (nvidia-smi shows none): nothing was measured."
-    exit 0
-fi
+leave_without_gpu measured
 
 rein=$(scripts/cuda.sh)
 peer=$(scripts/peer.sh cuda)

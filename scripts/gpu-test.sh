@@ -13,10 +13,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 no_arguments "$@"
-if ! has_gpu; then
-    say "There is no NVIDIA GPU here (nvidia-smi shows none): nothing was tested."
-    exit 0
-fi
+leave_without_gpu tested
 
 step 'setup' scripts/setup.sh test
 build() { scripts/cuda.sh >/dev/null; }

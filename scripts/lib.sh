@@ -78,8 +78,23 @@ cuda_architectures() {
     printf '%s\n' "$present"
 }
 
-# has_gpu: whether NVIDIA's driver shows one.
-has_gpu() { nvidia-smi -L 2>/dev/null | grep -q '^GPU '; }
+# take_architectures ARGUMENTS...: --architectures LIST, the one argument that the builds for CUDA have, into
+# the setting.
+take_architectures() {
+    help_if_asked "$@"
+    case "${1:-}" in
+    '') ;;
+    --architectures) export REIN_CUDA_ARCHITECTURES="${2:?--architectures needs a list such as 90}" ;;
+    *) die 64 "unknown argument '$1'; see scripts/${0##*/} --help" ;;
+    esac
+}
+
+# leave_without_gpu DONE: ends the script, which has then succeeded, where NVIDIA's driver shows no GPU.
+leave_without_gpu() {
+    nvidia-smi -L 2>/dev/null | grep -q '^GPU ' && return
+    say "There is no NVIDIA GPU here (nvidia-smi shows none): nothing was $1."
+    exit 0
+}
 
 # The Python that has pip: the machine's, or that of a virtual environment made for this.
 pip_python() {

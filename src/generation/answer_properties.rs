@@ -48,6 +48,17 @@ pub(crate) fn check(data: &[u8]) {
     let whole = read(way, &pieces(&text, usize::MAX));
     let in_pieces = read(way, &pieces(&text, size));
     assert_eq!(whole, in_pieces, "{way:?} {text:?}");
+    if way.inline {
+        // The same calls; and as nothing but a thought comes within a call there, nothing else does here.
+        let apart = read(
+            Way {
+                inline: false,
+                ..way
+            },
+            &pieces(&text, size),
+        );
+        assert_eq!(whole.calls, apart.calls, "{way:?} {text:?}");
+    }
     let thinks = way.thoughts.is_some() && !way.inline;
     assert!(thinks || whole.reasoning.is_empty(), "{way:?} {text:?}");
     assert!(
