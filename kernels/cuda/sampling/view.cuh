@@ -87,7 +87,7 @@ template <typename T> REIN_FN View<T> view_of(const uint8_t * upload, uint32_t r
 
 // A stretch of a view, for reading many of its logits. `N` is a multiple of 32.
 template <typename T, uint32_t N> struct Stretch {
-    const View<T> & view;
+    View<T> view;
     uint32_t start;
     const uint32_t (&edited)[N / 32];
 

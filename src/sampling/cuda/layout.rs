@@ -17,6 +17,9 @@ const SUMS: usize = 9;
 /// A row as it is drawn from, and as the model made it.
 const VIEWS: usize = 2;
 
+/// Threads of a block of the kernels `scan`, `sum` and `draw`.
+#[cfg(feature = "cuda")]
+pub(super) const THREADS: [u32; 3] = [256, 256, 512];
 /// The longest rows that the kernels take, in logits.
 pub(super) const MAX_VOCAB: usize = 262_144;
 /// The largest top-k that the kernels take.

@@ -9,6 +9,8 @@
 //! Everything here but the launch works, and is tested, without a GPU: the kernels' own source is compiled for the
 //! CPU too, and draws there what [`Sampler`](super::Sampler) draws.
 
+#[cfg(feature = "cuda")]
+mod launch;
 mod layout;
 #[cfg(test)]
 mod reference;
@@ -18,6 +20,8 @@ mod results;
 mod tests;
 mod upload;
 
+#[cfg(feature = "cuda")]
+pub use launch::{GpuSampler, GpuSamplingError, NumberFormat};
 pub use layout::{RowResult, Sizes};
 pub use request::{RowRequest, takes};
 pub use upload::{Buffers, Logits, Upload};

@@ -52,7 +52,7 @@ pub(super) fn draw(rows: &[(&Numbers, RowRequest<'_>)], order: u32) -> Vec<RowRe
     let mut memory = Memory::new(sizes);
     let buffers = memory.buffers();
     let bytes = upload.bytes(&buffers);
-    assert!(bytes.as_ptr().cast::<u64>().is_aligned());
+    assert_eq!(bytes.as_ptr() as usize % size_of::<u64>(), 0);
     // SAFETY: the upload names the rows of `rows` and buffers of the sizes that it asked for; all outlive the call,
     // and nothing else looks at the buffers meanwhile.
     unsafe { rein_sampling_reference(bytes.as_ptr(), format, order) };

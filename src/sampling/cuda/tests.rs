@@ -6,7 +6,10 @@ use rand_core::{RngCore, SeedableRng};
 use super::reference::{Numbers, draw};
 use super::{Logits, RowRequest, Upload, takes};
 use crate::llama::Token;
-use crate::sampling::{Drawn, Sampler, SamplingError, SamplingParams, TokenMask};
+use crate::sampling::{
+    Drawn, Mirostat, MirostatVersion, Probability, Sampler, SamplingError, SamplingParams,
+    TokenMask,
+};
 
 /// Random choices for a case.
 struct Dice(ChaCha8Rng);
@@ -146,7 +149,7 @@ fn bits(drawn: Result<Drawn, SamplingError>) -> Option<(Token, Vec<(Token, u32)>
 
 /// Asks both for a token of the row, and wants the same of both, in every order of a block's threads.
 fn check(
-    label: &str,
+    case: u64,
     row: &[f32],
     numbers: &Numbers,
     sampler: &Sampler,
@@ -157,10 +160,12 @@ fn check(
     let mut asked = sampler.clone();
     let request = asked.request(allowed);
     let found = draw(&[(numbers, request.clone())], 0);
-    let said = || format!("{label}: {} logits, {params:?}", row.len());
+    let said = || format!("case {case}: {} logits, {params:?}", row.len());
     let drawn = found[0].drawn(request.params);
     assert_eq!(bits(drawn), bits(expected.clone()), "{}", said());
-    for order in [1, 5] {
+    // Three times the work: a quarter of the cases has every path in it.
+    let orders: &[u32] = if case.is_multiple_of(4) { &[1, 5] } else { &[] };
+    for &order in orders {
         assert_eq!(
             draw(&[(numbers, request.clone())], order),
             found,
@@ -170,7 +175,7 @@ fn check(
     }
     let Ok(drawn) = expected else { return };
     let probabilities = sampler.clone().probabilities(row, allowed).unwrap();
-    let same = |one: &&crate::sampling::Probability| one.token == drawn.token;
+    let same = |one: &&Probability| one.token == drawn.token;
     let probability = probabilities
         .iter()
         .find(same)
@@ -192,13 +197,7 @@ fn the_kernels_draw_what_the_sampler_draws() {
         let sampler = sampler(&mut dice, n);
         let mask = mask(&mut dice, n);
         let numbers = Numbers::F32(row.clone());
-        check(
-            &format!("seed {seed}"),
-            &row,
-            &numbers,
-            &sampler,
-            mask.as_ref(),
-        );
+        check(seed, &row, &numbers, &sampler, mask.as_ref());
     }
 }
 
@@ -222,13 +221,7 @@ fn rows_of_a_large_vocabulary_are_no_exception() {
             });
         }
         let numbers = Numbers::F32(row.clone());
-        check(
-            &format!("seed {seed}"),
-            &row,
-            &numbers,
-            &sampler,
-            mask.as_ref(),
-        );
+        check(seed, &row, &numbers, &sampler, mask.as_ref());
     }
 }
 
@@ -262,9 +255,12 @@ fn rows_in_half_precision_are_drawn_from_as_their_values() {
                 }
             })
             .collect();
-        let value = |&bits: &u16| match is_brain {
-            true => f32::from_bits(u32::from(bits) << 16),
-            false => half(bits),
+        let value = |&bits: &u16| {
+            if is_brain {
+                f32::from_bits(u32::from(bits) << 16)
+            } else {
+                half(bits)
+            }
         };
         let row: Vec<f32> = bits.iter().map(value).collect();
         let numbers = if is_brain {
@@ -274,13 +270,7 @@ fn rows_in_half_precision_are_drawn_from_as_their_values() {
         };
         let sampler = sampler(&mut dice, n);
         let mask = mask(&mut dice, n);
-        check(
-            &format!("seed {seed}"),
-            &row,
-            &numbers,
-            &sampler,
-            mask.as_ref(),
-        );
+        check(seed, &row, &numbers, &sampler, mask.as_ref());
     }
 }
 
@@ -378,11 +368,7 @@ fn rare_samplers_stay_on_the_cpu() {
         |p| p.typical_p = 0.9,
         |p| p.top_n_sigma = 1.0,
         |p| p.dynamic_temperature.range = 0.5,
-        |p| {
-            p.mirostat = Some(crate::sampling::Mirostat::new(
-                crate::sampling::MirostatVersion::V2,
-            ))
-        },
+        |p| p.mirostat = Some(Mirostat::new(MirostatVersion::V2)),
     ];
     for (number, change) in refused.into_iter().enumerate() {
         assert!(!takes_with(change), "{number}");
