@@ -9,8 +9,10 @@
 
 #ifdef __CUDACC__
 #define REIN_FN __device__ inline
+#define REIN_UNROLL _Pragma("unroll")
 #else
 #define REIN_FN inline
+#define REIN_UNROLL
 #endif
 
 namespace rein::sampling {

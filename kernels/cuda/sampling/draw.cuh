@@ -77,16 +77,17 @@ REIN_FN List collect(Block & block, const View<T> & view, List wide, DrawMemory 
         block.once([&] { memory.n = 0; });
         for (uint32_t start = 0; start < view.n; start += CHUNK) {
             const auto stretch = stretch_of<T, CHUNK>(block, view, start, memory.edited);
-            const uint32_t length = view.n - start < CHUNK ? view.n - start : CHUNK;
-            block.each(length, [&](uint32_t i) {
-                const uint64_t key = key_of(stretch.value(start + i), start + i);
-                if (key == 0) {
-                    return;
-                }
-                const uint32_t at = atomic_increment(memory.n);
-                if (at < capacity) {
-                    list.keys[at] = key;
-                }
+            const uint32_t end = view.n - start < CHUNK ? view.n : start + CHUNK;
+            block.each(DRAW_THREADS, [&](uint32_t thread) {
+                stretch.template walk<DRAW_THREADS>(start + thread, end, [&](uint32_t i, float logit) {
+                    const uint64_t key = key_of(logit, i);
+                    if (key != 0) {
+                        const uint32_t at = atomic_increment(memory.n);
+                        if (at < capacity) {
+                            list.keys[at] = key;
+                        }
+                    }
+                });
             });
         }
         list.n = block.read(memory.n);

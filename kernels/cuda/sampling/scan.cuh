@@ -65,10 +65,10 @@ REIN_FN void scan_chunk(Block & block, const View<T> & view, uint32_t start, uin
     const uint32_t end = start + CHUNK < view.n ? start + CHUNK : view.n;
     block.each(SCAN_THREADS, [&](uint32_t thread) {
         uint64_t best = 0;
-        for (uint32_t i = start + thread; i < end; i += SCAN_THREADS) {
-            const uint64_t key = logit_key(stretch.value(i), i);
+        stretch.template walk<SCAN_THREADS>(start + thread, end, [&](uint32_t i, float logit) {
+            const uint64_t key = logit_key(logit, i);
             best = key > best ? key : best;
-        }
+        });
         memory.best[thread] = best;
     });
     block.once([&] {
@@ -97,12 +97,12 @@ REIN_FN void scan_chunk(Block & block, const View<T> & view, uint32_t start, uin
         if (memory.best[thread] < threshold) {
             return;
         }
-        for (uint32_t i = start + thread; i < end; i += SCAN_THREADS) {
-            const uint64_t key = logit_key(stretch.value(i), i);
+        stretch.template walk<SCAN_THREADS>(start + thread, end, [&](uint32_t i, float logit) {
+            const uint64_t key = logit_key(logit, i);
             if (key >= threshold) {
                 memory.reaching[atomic_increment(memory.n)] = key;
             }
-        }
+        });
     });
     const uint32_t reaching = block.read(memory.n);
     sort_descending(block, memory.reaching, reaching);

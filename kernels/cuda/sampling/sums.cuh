@@ -52,19 +52,16 @@ REIN_FN void sum_parts(Block & block, const View<T> & view, uint32_t first_part,
         const uint32_t part = thread / LANES, lane = thread % LANES;
         float sums[N] = {};
         const uint32_t start = (first_part + part) * PART;
-        for (uint32_t i = start + lane; i < start + PART && i < view.n; i += LANES) {
-            const float logit = stretch.value(i);
+        const uint32_t end = start + PART < view.n ? start + PART : view.n;
+        stretch.template walk<LANES>(start + lane, end, [&](uint32_t, float logit) {
             const float term = weight(logit, max, inverse, is_fused);
             const float off = distance(logit, max);
             sums[0] = add(sums[0], term);
-#ifdef __CUDACC__
-#pragma unroll
-#endif
-            for (uint32_t n = 1; n < N; n++) {
+            REIN_UNROLL for (uint32_t n = 1; n < N; n++) {
                 sums[n] = add(sums[n], off <= radius_of(n - 1) ? term : 0.0f);
             }
-        }
-        for (uint32_t n = 0; n < N; n++) {
+        });
+        REIN_UNROLL for (uint32_t n = 0; n < N; n++) {
             memory.lanes[part][n][lane] = sums[n];
         }
     });

@@ -91,13 +91,32 @@ template <typename T, uint32_t N> struct Stretch {
     uint32_t start;
     const uint32_t (&edited)[N / 32];
 
-    REIN_FN float value(uint32_t index) const {
+    REIN_FN float value(uint32_t index, float unedited) const {
         if (!view.allows(index)) {
             return minus_infinity();
         }
         const uint32_t at = index - start;
         const bool is_edited = view.n_edits > 0 && edited[at / 32] >> at % 32 & 1;
-        return is_edited ? view.edited(index) : view.unedited(index);
+        return is_edited ? view.edited(index) : unedited;
+    }
+
+    // Calls `use` with index and value of every STEP-th logit from `first` on that is before `end`. Several are
+    // loaded before the first of them is used: a thread that waits for each by itself leaves the memory idle.
+    template <uint32_t STEP, typename F> REIN_FN void walk(uint32_t first, uint32_t end, F use) const {
+        constexpr uint32_t AHEAD = 8;
+        float unedited[AHEAD];
+        for (uint32_t index = first; index < end; index += AHEAD * STEP) {
+            REIN_UNROLL for (uint32_t n = 0; n < AHEAD; n++) {
+                const uint32_t at = index + n * STEP;
+                unedited[n] = at < end ? view.unedited(at) : 0.0f;
+            }
+            REIN_UNROLL for (uint32_t n = 0; n < AHEAD; n++) {
+                const uint32_t at = index + n * STEP;
+                if (at < end) {
+                    use(at, value(at, unedited[n]));
+                }
+            }
+        }
     }
 };
 
