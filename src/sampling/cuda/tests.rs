@@ -331,6 +331,27 @@ fn a_request_uses_up_the_random_numbers_of_a_draw() {
 }
 
 #[test]
+fn a_crumb_beyond_the_last_goes_to_the_last_that_may_be_drawn() {
+    // Min-p keeps the first three; the last has no weight at all.
+    let row = Numbers::F32(vec![3.0, 2.5, 2.0, 0.0, -500.0]);
+    for (top_k, min_p, last) in [(20, 0.3, 2), (0, 0.3, 2), (0, 0.0, 3), (4, 0.0, 3)] {
+        let mut sampler = Sampler::new(SamplingParams {
+            temperature: 1.0,
+            top_k,
+            top_p: 1.0,
+            min_p,
+            ..SamplingParams::default()
+        });
+        let mut request = sampler.request(None);
+        // No random number is as large: it stands for sums that round down.
+        request.point = 1.0 + 1e-6;
+        let found = draw(&[(&row, request.clone())], 0);
+        let drawn = found[0].drawn(request.params).unwrap();
+        assert_eq!(drawn.token, Token(last), "top-k {top_k}, min-p {min_p}");
+    }
+}
+
+#[test]
 fn where_nothing_is_allowed_the_kernels_draw_nothing() {
     let row = Numbers::F32(vec![1.0; 100]);
     let none = TokenMask::new(100);
