@@ -36,6 +36,16 @@ fn main() {
         .flag_if_supported("-Wno-uninitialized")
         .compile("rein_llama_shim");
 
+    // The kernels of the sampler for the CPU, where the tests run them. They round as Rust does: nothing is joined.
+    println!("cargo:rerun-if-changed=kernels/cuda/sampling");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .file("kernels/cuda/sampling/reference.cpp")
+        .warnings(true)
+        .flag_if_supported("-ffp-contract=off")
+        .compile("rein_sampling_reference");
+
     // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo:rustc-link-arg=-Wl,--wrap=ggml_backend_buffer_clear");

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 
+use super::exp::nearest_exp;
 use super::{DynamicTemperature, Xtc};
 
 /// A token that may be drawn.
@@ -44,6 +45,8 @@ impl Candidates {
 
     pub(super) fn push(&mut self, index: usize, logit: f32) {
         let index = index as u32;
+        // Minus zero becomes zero: it is no less likely, so the lower id is to win.
+        let logit = logit + 0.0;
         self.list.push(Candidate {
             index,
             logit,
@@ -193,7 +196,7 @@ fn relative(logit: f32, max: f32) -> f32 {
     if logit >= max {
         1.0
     } else {
-        (logit - max).exp()
+        nearest_exp(logit - max)
     }
 }
 

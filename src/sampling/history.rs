@@ -68,6 +68,12 @@ impl History {
         self.recent.iter().rev().take(n).copied()
     }
 
+    /// The tokens that the penalties are about, and how often each was seen.
+    pub(super) fn seen(&self) -> Vec<(Token, u32)> {
+        let counts = self.counts.iter();
+        counts.map(|(&token, &count)| (token, count)).collect()
+    }
+
     /// True where the penalties have nothing to take off.
     pub(super) fn penalises_nothing(&self) -> bool {
         self.counts.is_empty()

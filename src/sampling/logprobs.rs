@@ -32,16 +32,30 @@ impl TokenLogprobs {
             },
             None => Row::new(logits)?,
         };
-        let normaliser = f64::from(row.max) + row.total(1.0).ln();
-        let logprob = |logit: f32| (f64::from(logit) - normaliser) as f32;
         let logit = logits.get(token.index()).copied();
         let top = list.list.iter();
-        Some(Self {
-            logprob: logprob(logit.unwrap_or(f32::NEG_INFINITY)),
-            top: top
-                .map(|candidate| (Token(candidate.index as i32), logprob(candidate.logit)))
-                .collect(),
-        })
+        let top = top.map(|candidate| (Token(candidate.index as i32), candidate.logit));
+        Some(Self::from_logits(
+            logit.unwrap_or(f32::NEG_INFINITY),
+            top,
+            row.max,
+            row.total(1.0),
+        ))
+    }
+
+    /// From logits: of the drawn token, of the most likely ones, the largest, and the sum of e^(logit - largest).
+    pub(super) fn from_logits(
+        drawn: f32,
+        top: impl Iterator<Item = (Token, f32)>,
+        max: f32,
+        total: f64,
+    ) -> Self {
+        let normaliser = f64::from(max) + total.ln();
+        let logprob = |logit: f32| (f64::from(logit) - normaliser) as f32;
+        Self {
+            logprob: logprob(drawn),
+            top: top.map(|(token, logit)| (token, logprob(logit))).collect(),
+        }
     }
 }
 

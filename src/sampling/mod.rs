@@ -1,5 +1,5 @@
-//! Logits → token, on the CPU: llama.cpp's samplers in llama.cpp's order. Knows nothing of sequences and
-//! batches.
+//! Logits → token: llama.cpp's samplers in llama.cpp's order, on the CPU here and as kernels on a GPU in [`cuda`]. Knows
+//! nothing of sequences and batches.
 //!
 //! [`Sampler`] is one run's state. A draw goes over the row of logits once where top-k is on, and never makes
 //! an array of candidates of the whole vocabulary: `row` reads the row with vector instructions and hands
@@ -7,6 +7,7 @@
 
 mod candidates;
 mod chain;
+pub mod cuda;
 mod dry;
 mod ends;
 mod error;

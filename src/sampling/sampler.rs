@@ -7,6 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::candidates::Candidates;
 use super::chain::{EditableRow, Left, ban, narrow};
+use super::cuda::RowRequest;
 use super::dry::{DryBreakers, DryState};
 use super::ends::Ends;
 use super::history::History;
@@ -127,6 +128,19 @@ impl Sampler {
             .logprobs
             .and_then(|top| TokenLogprobs::of(logits, token, top, &mut self.list));
         Ok(Drawn { token, logprobs })
+    }
+
+    /// What [`Self::draw`] would do, for the kernels to do it, where [`cuda::takes`](super::cuda::takes) these parameters.
+    /// Uses up the same random numbers.
+    pub fn request<'a>(&'a mut self, allowed: Option<&'a TokenMask>) -> RowRequest<'a> {
+        let luck = Luck::next(&mut self.rng);
+        RowRequest {
+            params: &self.params,
+            point: luck.point,
+            allowed,
+            banned: self.ends.banned(allowed),
+            seen: self.history.seen(),
+        }
     }
 
     /// Everything that the next [`Self::draw`] may draw, the most likely first. Changes nothing of what it will.
