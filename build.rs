@@ -49,6 +49,9 @@ fn main() {
     // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo:rustc-link-arg=-Wl,--wrap=ggml_backend_buffer_clear");
+        // The library of ggml's CUDA backend takes ggml from the executable that loads it: there must be one ggml in
+        // the process. `operator new` needs no mention: libstdc++ refers to it.
+        println!("cargo:rustc-link-arg=-Wl,--export-dynamic-symbol=ggml_*");
     }
 
     #[cfg(feature = "cuda")]

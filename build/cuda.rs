@@ -1,5 +1,4 @@
-//! Feature `cuda`: our own kernels, compiled to fat binaries that rein embeds, and what the loadable CUDA backend
-//! needs of the executable.
+//! Feature `cuda`: our own kernels, compiled to fat binaries that rein embeds.
 
 use std::env;
 use std::fs;
@@ -29,9 +28,6 @@ pub fn build() -> Result<(), String> {
     for source in sources()? {
         compile(&toolkit, &architectures, &source, &out)?;
     }
-    // The library of ggml's CUDA backend takes ggml from the executable that loads it: there must be one ggml in
-    // the process. `operator new` needs no mention: libstdc++ refers to it.
-    println!("cargo:rustc-link-arg=-Wl,--export-dynamic-symbol=ggml_*");
     Ok(())
 }
 

@@ -111,7 +111,6 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
         ..ServerConfig::default()
     };
     // What computes is said at once, not when the first model is loaded.
-    #[cfg(feature = "cuda")]
     crate::llama::Backend::init()?;
     // The compute threads belong to the engine; HTTP needs little.
     tokio::runtime::Builder::new_multi_thread()

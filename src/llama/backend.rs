@@ -7,22 +7,22 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_sys_2 as sys;
 
-use super::device::Device;
+use super::devices::{self, Device, GpuDevice};
 use super::operation::Operation;
 use super::{LlamaError, cpu_kernels};
 
 /// The build of llama.cpp that is linked. The crate carries no build number: see `vendor/llama/README.md`.
 pub const LLAMA_BUILD: &str = "b11434";
 
-/// What computes, once that is known.
-static DEVICE: OnceLock<Device> = OnceLock::new();
+/// The GPUs, once they were looked for.
+static GPUS: OnceLock<Vec<GpuDevice>> = OnceLock::new();
 
 /// Proof that llama.cpp is initialised. Get it with [`Backend::init`]; it lives as long as the process.
 #[derive(Debug, Clone, Copy)]
 pub struct Backend(());
 
 impl Backend {
-    /// Initialises llama.cpp once for the process: backends (with feature `cuda`, that for NVIDIA GPUs too), the log
+    /// Initialises llama.cpp once for the process: backends (ggml's for NVIDIA GPUs too, where its library is there), the log
     /// (into `tracing`), the abort hook.
     pub fn init() -> Result<Self, LlamaError> {
         static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
@@ -35,8 +35,7 @@ impl Backend {
             }
             let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
             cpu_kernels::install();
-            #[cfg(feature = "cuda")]
-            DEVICE.get_or_init(super::cuda::load);
+            GPUS.get_or_init(devices::load);
             Ok(backend)
         });
         match backend {
@@ -45,10 +44,20 @@ impl Backend {
         }
     }
 
-    /// What models are put on: NVIDIA GPUs where feature `cuda` has found one. The CPU before [`Backend::init`].
+    /// The GPUs that models can be put on, in CUDA's order. None before [`Backend::init`].
+    #[must_use]
+    pub fn gpus() -> &'static [GpuDevice] {
+        GPUS.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// What models are put on. The CPU before [`Backend::init`].
     #[must_use]
     pub fn device() -> Device {
-        DEVICE.get().copied().unwrap_or(Device::Cpu)
+        if Self::gpus().is_empty() {
+            Device::Cpu
+        } else {
+            Device::Cuda
+        }
     }
 
     /// Whether rein's own CPU kernels compute where they can: where the CPU has AVX-512 VNNI, unless the environment

@@ -11,7 +11,7 @@ mod context;
 mod cpu_kernels;
 #[cfg(feature = "cuda")]
 mod cuda;
-mod device;
+mod devices;
 mod embedding_context;
 mod error;
 mod kv_type;
@@ -32,7 +32,7 @@ pub use batch::{Batch, SeqId};
 pub use context::{Context, ContextParams, DecodeOutcome, FlashAttention, SeqBounds};
 #[cfg(feature = "cuda")]
 pub use cuda::{Gpu, GpuError};
-pub use device::Device;
+pub use devices::{Device, DeviceMemory, GpuDevice};
 pub use embedding_context::{EmbeddingContext, EmbeddingContextParams};
 pub use error::LlamaError;
 pub use kv_type::{KvType, UnknownKvType};

@@ -1,4 +1,14 @@
-//! What computes.
+//! What computes: the processor, and GPUs whose backend is a library that is loaded at run time.
+//!
+//! Nothing of CUDA is linked, so the same binary starts without a GPU, without a driver and without the library,
+//! and says what is missing.
+
+mod finding;
+mod gpu_device;
+mod library;
+
+pub use gpu_device::{DeviceMemory, GpuDevice};
+pub(super) use library::load;
 
 /// The kind of device that models are put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Loading ggml's CUDA backend.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use llama_cpp_sys_2 as sys;
 
 use super::super::backend::take_recent_errors;
-use super::super::device::Device;
 use super::finding::Finding;
+use super::gpu_device::GpuDevice;
 
 /// What `scripts/cuda-backend.sh` makes.
 const LIBRARY: &str = "libggml-cuda.so";
@@ -21,30 +21,30 @@ fn location(setting: Option<PathBuf>, binary: Option<&Path>) -> PathBuf {
         .join(LIBRARY)
 }
 
-/// Loads the backend, tells in the log what came of it, and says what computes from now on.
+/// Loads the backend, tells in the log what came of it, and gives its GPUs; none where the CPU computes.
 ///
-/// To be called once, before the first model is loaded.
-pub(in super::super) fn load() -> Device {
+/// To be called once, before the first model is loaded. A build without feature `cuda` uses a library that is there, and
+/// does not miss one that is not.
+pub(in super::super) fn load() -> Vec<GpuDevice> {
     let setting = std::env::var_os("REIN_BACKEND_DIR").map(PathBuf::from);
     let library = location(setting, std::env::current_exe().ok().as_deref());
-    let finding = find(&library);
-    if let Finding::Devices(_) = &finding {
-        tracing::info!("{finding}");
-        Device::Cuda
-    } else {
-        tracing::warn!("{finding}");
-        Device::Cpu
+    let (finding, gpus) = find(&library);
+    match &finding {
+        Finding::Devices(_) => tracing::info!("{finding}"),
+        Finding::NoLibrary { .. } if !cfg!(feature = "cuda") => tracing::debug!("{finding}"),
+        _ => tracing::warn!("{finding}"),
     }
+    gpus
 }
 
-fn find(library: &Path) -> Finding {
+fn find(library: &Path) -> (Finding, Vec<GpuDevice>) {
     if !library.is_file() {
-        return Finding::NoLibrary {
-            looked_for: library.to_owned(),
-        };
+        let looked_for = library.to_owned();
+        return (Finding::NoLibrary { looked_for }, Vec::new());
     }
     let Ok(path) = CString::new(library.as_os_str().as_encoded_bytes()) else {
-        return Finding::of_refusal(library, "its path holds a zero byte".to_owned());
+        let said = "its path holds a zero byte".to_owned();
+        return (Finding::of_refusal(library, said), Vec::new());
     };
     // What was logged before is not about this.
     take_recent_errors();
@@ -52,25 +52,12 @@ fn find(library: &Path) -> Finding {
     // (its own directory, or the environment), like the process's other libraries; ggml checks its version.
     let registry = unsafe { sys::ggml_backend_load(path.as_ptr()) };
     if registry.is_null() {
-        return Finding::of_refusal(library, take_recent_errors());
+        let finding = Finding::of_refusal(library, take_recent_errors());
+        return (finding, Vec::new());
     }
-    Finding::of_devices(device_names(registry), take_recent_errors())
-}
-
-/// `registry` is one that ggml gave, which lives as long as the process.
-fn device_names(registry: sys::ggml_backend_reg_t) -> Vec<String> {
-    // SAFETY: the registry is live; an index under the count has a device; its description is NUL-terminated and
-    // lives as long.
-    unsafe {
-        (0..sys::ggml_backend_reg_dev_count(registry))
-            .map(|index| {
-                let device = sys::ggml_backend_reg_dev_get(registry, index);
-                CStr::from_ptr(sys::ggml_backend_dev_description(device))
-                    .to_string_lossy()
-                    .into_owned()
-            })
-            .collect()
-    }
+    let gpus = GpuDevice::all_of(registry);
+    let names = gpus.iter().map(|gpu| gpu.name().to_owned()).collect();
+    (Finding::of_devices(names, take_recent_errors()), gpus)
 }
 
 #[cfg(test)]
@@ -92,7 +79,7 @@ mod tests {
     #[test]
     fn a_library_that_is_not_there_is_not_loaded() {
         let looked_for = PathBuf::from("/nonexistent/libggml-cuda.so");
-        assert_eq!(find(&looked_for), Finding::NoLibrary { looked_for });
+        assert_eq!(find(&looked_for).0, Finding::NoLibrary { looked_for });
     }
 
     #[test]
@@ -101,7 +88,7 @@ mod tests {
         let path = directory.path().join(LIBRARY);
         std::fs::write(&path, "text").unwrap();
         super::super::super::Backend::init().unwrap();
-        let Finding::Unusable { library, said } = find(&path) else {
+        let Finding::Unusable { library, said } = find(&path).0 else {
             panic!("text was loaded as a library");
         };
         assert_eq!(library, path);
