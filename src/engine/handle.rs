@@ -156,6 +156,7 @@ impl Engine {
                 n_threads: params.threads,
                 kv_type: params.kv_type,
                 flash_attention: flash_attention(model, &params),
+                logits_on_device: model.may_be_on_gpu(),
             },
             &|| flag.is_set(),
         )?;

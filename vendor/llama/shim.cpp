@@ -42,7 +42,11 @@ int32_t rein_context_new(struct llama_model * model, const struct llama_context_
 }
 
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err) {
-    return guarded(err, [&] { return llama_decode(ctx, *batch); });
+    return guarded(err, [&] {
+        const int32_t status = llama_decode(ctx, *batch);
+        llama_synchronize(ctx);
+        return status;
+    });
 }
 
 int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_error * err) {

@@ -30,7 +30,7 @@ int32_t rein_model_load(const char * path, const struct llama_model_params * par
 int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
                          rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err);
 
-// llama_decode: 0 done, 1 no free cells, 2 aborted, < 0 failed.
+// llama_decode, and waits for the device: 0 done, 1 no free cells, 2 aborted, < 0 failed.
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err);
 
 // Waits for the device and gives the logits of output row `i`, or NULL in *out where there is none.
