@@ -21,10 +21,13 @@ fn main() {
     // Set by cargo for direct dependents of a crate with `links = "llama"`.
     let root = env::var_os("DEP_LLAMA_ROOT")
         .expect("DEP_LLAMA_ROOT is not set: llama-cpp-sys-2 must be a direct dependency");
+    let include = PathBuf::from(root).join("include");
+    // Tests compile a device against ggml's headers (tests/common/stand_in.rs).
+    println!("cargo:rustc-env=REIN_LLAMA_INCLUDE={}", include.display());
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .include(PathBuf::from(root).join("include"))
+        .include(include)
         .file("vendor/llama/shim.cpp")
         .file("vendor/llama/stoppable.cpp")
         .file("vendor/llama/cpu_kernels.cpp")

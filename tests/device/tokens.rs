@@ -1,0 +1,74 @@
+//! What is computed on the device is what the processor computes.
+
+use rein::LoadOptions;
+use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, SeqId};
+
+use super::stand_in::on_device;
+use super::support::{answer, load, load_with, options, words};
+
+/// Greedy tokens of a model on the device and of the same model off it. Both see the same settings, attention included, and
+/// the device's arithmetic is the processor's, so they are the same token for token.
+fn check() {
+    let on = load();
+    let off = load_with(LoadOptions {
+        n_gpu_layers: 0,
+        ..options()
+    });
+    // The last is read in two chunks.
+    for prompt in [
+        "Once upon a time",
+        "The capital of France is",
+        &words(30),
+        &words(320),
+    ] {
+        let expected = answer(&off, prompt, 32);
+        assert_eq!(answer(&on, prompt, 32), expected, "{prompt}");
+        // Once more, on what the first left in the sequence.
+        assert_eq!(answer(&on, prompt, 32), expected, "{prompt}");
+    }
+}
+
+#[test]
+fn greedy_tokens_are_those_of_the_processor() {
+    on_device(&[], || {
+        check();
+    });
+}
+
+#[test]
+fn greedy_tokens_of_two_devices_are_those_of_the_processor() {
+    on_device(&[("GPUS", "2")], || {
+        check();
+    });
+}
+
+#[test]
+fn greedy_tokens_of_a_slow_device_are_those_of_the_processor() {
+    // Whoever reads logits without waiting reads old ones.
+    on_device(&[("GRAPH_MS", "20")], || {
+        let model = load();
+        let native = model.loaded().engine.model().clone();
+        let params = ContextParams {
+            n_ctx: 256,
+            ..ContextParams::default()
+        };
+        let mut context = Context::new(&native, &params, &|| false).expect("a context");
+        let prompt = "One, two, three, four";
+        let mut tokens = model.loaded().tokenize_text(prompt).expect("tokens");
+        let n_prompt = tokens.len();
+        let mut batch = Batch::new();
+        for position in 0..n_prompt + 8 {
+            batch.clear();
+            let row = batch.push(tokens[position], position, SeqId(0), true);
+            let outcome = context.decode(&mut batch, &|| false).expect("a decode");
+            assert_eq!(outcome, DecodeOutcome::Done);
+            let logits = context.logits(row).expect("logits");
+            if position + 1 >= n_prompt {
+                let best = |a: &(usize, &f32), b: &(usize, &f32)| a.1.total_cmp(b.1);
+                let (index, _) = logits.iter().enumerate().max_by(best).expect("a row");
+                tokens.push(rein::llama::Token(index as i32));
+            }
+        }
+        assert_eq!(tokens[n_prompt..][..8], answer(&model, prompt, 8));
+    });
+}
