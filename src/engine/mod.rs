@@ -6,7 +6,7 @@
 //!
 //! [`pooled`] is the same for embeddings and scores, with a context and a thread of its own.
 //!
-//! The pure parts are [`planner`] (which rows the next step computes), [`prefix`] (which sequence a run
+//! The pure parts are [`planner`] (which rows the next step computes), [`grouping`] (which of them together), [`prefix`] (which sequence a run
 //! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
 //! (how long things take).
 
@@ -20,6 +20,7 @@ mod dry;
 mod error;
 mod events;
 mod grid;
+pub mod grouping;
 mod handle;
 mod metrics;
 pub mod planner;

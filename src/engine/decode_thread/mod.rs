@@ -8,6 +8,7 @@ mod drafting;
 mod drawing;
 mod ending;
 mod forcing;
+mod rows;
 mod step;
 mod warm_up;
 
@@ -53,6 +54,8 @@ pub(super) struct DecodeThread {
     tables: NgramTables,
     /// What decodes of several rows of one sequence cost.
     row_costs: RowCosts,
+    /// Steps with rows of several runs, counted on.
+    row_steps: u32,
     drafts: DraftKind,
     draft_model: Option<DraftModel>,
     /// Draws where a GPU has the rows; none where they are drawn from on the host.
@@ -83,6 +86,7 @@ impl DecodeThread {
             cost: CostModel::new(n_seq_max as usize),
             tables: NgramTables::new(MAX_DRAFT_NAMESPACES),
             row_costs: RowCosts::new(MAX_DRAFT_ROWS),
+            row_steps: 0,
             drafts: if context.model().is_recurrent() {
                 DraftKind::Off
             } else {

@@ -1,6 +1,6 @@
 //! One step: the rows and the prompt chunk that were planned, computed and sampled.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::DecodeThread;
 use super::drawing::Computed;
@@ -8,7 +8,6 @@ use super::forcing::Forced;
 use crate::engine::events::FinishReason;
 use crate::engine::planner::Chunk;
 use crate::llama::{DecodeOutcome, LlamaError, Token};
-use crate::stop::StopFlag;
 
 impl DecodeThread {
     /// Computes the next token of each of these runs, and of some a draft behind it; draws what follows.
@@ -16,7 +15,7 @@ impl DecodeThread {
         // Runs are removed as they finish, so they are named by id.
         let mut rows = Vec::with_capacity(indexes.len());
         let mut drafts = Vec::new();
-        // llama.cpp computes rows together only where each sequence follows the one before it.
+        // `groups` wants them in this order.
         let mut indexes = indexes.to_vec();
         indexes.sort_by_key(|&index| self.active[index].seq);
         for &index in &indexes {
@@ -37,71 +36,6 @@ impl DecodeThread {
     /// Computes the next token of a deterministic run, in a decode of its own.
     pub(super) fn decode_alone(&mut self, id: u64) {
         self.decode_rows(&[id]);
-    }
-
-    /// Computes one token of each of these runs, which are in the order of their sequences, and draws the next.
-    fn decode_rows(&mut self, ids: &[u64]) {
-        let mut took = Some(Duration::ZERO);
-        for group in self.groups(ids) {
-            took = took
-                .zip(self.decode_group(&group))
-                .map(|(all, one)| all + one);
-        }
-        let (Some(took), 1..) = (took, ids.len()) else {
-            return;
-        };
-        self.cost.learn_rows(ids.len(), took);
-        if ids.len() == 1 {
-            self.row_costs.learn(1, took);
-        }
-    }
-
-    /// What is computed at once. Where sequences do not follow each other llama.cpp computes them one after the other;
-    /// of logits that stay on the device, only the last would be left then.
-    fn groups(&self, ids: &[u64]) -> Vec<Vec<u64>> {
-        let seq_of = |id: &u64| Some(self.active.iter().find(|run| run.id == *id)?.seq?.0);
-        let follows = |a: &u64, b: &u64| match (seq_of(a), seq_of(b)) {
-            (Some(a), Some(b)) => a + 1 == b,
-            _ => false,
-        };
-        if self.context.keeps_logits_on_device() {
-            ids.chunk_by(follows).map(<[u64]>::to_vec).collect()
-        } else {
-            vec![ids.to_vec()]
-        }
-    }
-
-    /// Computes one token of each of these runs, in one decode, and draws the next. Tells how long the decode took, where it
-    /// came to its end.
-    fn decode_group(&mut self, ids: &[u64]) -> Option<Duration> {
-        self.batch.clear();
-        let mut flags = Vec::with_capacity(ids.len());
-        for id in ids {
-            let run = self.active.iter().find(|run| run.id == *id)?;
-            self.batch
-                .push(run.tokens[run.computed], run.computed, run.seq?, true);
-            flags.push(run.flag.clone());
-        }
-        let started = Instant::now();
-        // Aborting undoes every row of the batch, so only when nobody wants theirs.
-        let shared = &self.shared;
-        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing.is_set();
-        let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
-        let ended = Instant::now();
-        for run in self.active.iter_mut().filter(|run| ids.contains(&run.id)) {
-            run.last_decode = Some((started, ended));
-        }
-        if !self.is_done(ids, outcome) {
-            return None;
-        }
-        let computed = |(row, &id)| Computed {
-            id,
-            tokens: 1,
-            row: Some(row),
-        };
-        let computed: Vec<_> = ids.iter().enumerate().map(computed).collect();
-        self.advance(&computed);
-        Some(ended - started)
     }
 
     /// Computes a piece of one run's prompt; draws the first token where it is the last piece.

@@ -61,7 +61,8 @@ impl DecodeThread {
         Ok(())
     }
 
-    fn any_token(&self) -> Token {
+    /// A token that means nothing.
+    pub(super) fn any_token(&self) -> Token {
         self.context.model().vocab().bos().unwrap_or(Token(0))
     }
 
