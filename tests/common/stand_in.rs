@@ -1,22 +1,36 @@
-//! [`on_device`]: tests on a GPU that is none (`tests/device/stand_in.cpp`; docs/testing.md, "A device without a GPU").
+//! [`on_device`]: tests on a GPU that is none (`tests/device/stand_in`; docs/testing.md, "A device without a GPU").
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/device/stand_in.cpp");
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/device/stand_in");
 const LIBRARY: &str = "libggml-cuda.so";
 
 /// Set where a test runs in the process that [`on_device`] started.
 const MARK: &str = "REIN_STAND_IN_TEST";
 
-/// The directory for `REIN_BACKEND_DIR`: the device's library is in it, compiled when its source is newer.
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+/// When the sources were last changed, those of ggml included.
+fn sources_changed() -> Option<SystemTime> {
+    let files = fs::read_dir(SOURCES).expect("the sources are there");
+    let files = files.map(|file| file.expect("a file").path());
+    let ggml = Path::new(env!("REIN_LLAMA_INCLUDE")).join("ggml-backend.h");
+    files
+        .chain([ggml])
+        .filter_map(|path| modified(&path))
+        .max()
+}
+
+/// The directory for `REIN_BACKEND_DIR`: the device's library is in it, compiled when its sources are newer.
 pub fn directory() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-in");
     let library = directory.join(LIBRARY);
-    let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified());
-    let source = changed(Path::new(SOURCE)).expect("the source is there");
-    if changed(&library).is_ok_and(|made| made > source) {
+    if modified(&library) > sources_changed() {
         return directory;
     }
     fs::create_dir_all(&directory).expect("a directory");
@@ -27,10 +41,10 @@ pub fn directory() -> PathBuf {
         .args(["-shared", "-fPIC", "-fvisibility=hidden", "-pthread"])
         .args(["-I", env!("REIN_LLAMA_INCLUDE"), "-o"])
         .arg(&made)
-        .arg(SOURCE)
+        .arg(Path::new(SOURCES).join("stand_in.cpp"))
         .status()
         .expect("c++ runs");
-    assert!(status.success(), "{SOURCE} does not compile");
+    assert!(status.success(), "{SOURCES} does not compile");
     fs::rename(&made, &library).expect("it is put in place");
     directory
 }

@@ -1,5 +1,5 @@
 //! rein on a device that is not the processor: memory that has to be given back, work that has to be waited for. The
-//! device is one for tests, `stand_in.cpp`.
+//! device is one for tests, `stand_in`.
 #![cfg(target_os = "linux")]
 
 #[path = "../common/models.rs"]

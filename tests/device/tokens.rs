@@ -1,44 +1,52 @@
 //! What is computed on the device is what the processor computes.
 
-use rein::LoadOptions;
-use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, SeqId};
+use std::path::Path;
 
+use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, SeqId, Token};
+use rein::{LoadOptions, LocalModel};
+
+use super::models::{gemma, smollm2};
 use super::stand_in::on_device;
-use super::support::{answer, load, load_with, options, words};
+use super::support::{answer, load, options, words};
 
 /// Greedy tokens of a model on the device and of the same model off it. Both see the same settings, attention included, and
 /// the device's arithmetic is the processor's, so they are the same token for token.
-fn check() {
-    let on = load();
-    let off = load_with(LoadOptions {
-        n_gpu_layers: 0,
-        ..options()
-    });
-    // The last is read in two chunks.
-    for prompt in [
-        "Once upon a time",
-        "The capital of France is",
-        &words(30),
-        &words(320),
-    ] {
-        let expected = answer(&off, prompt, 32);
-        assert_eq!(answer(&on, prompt, 32), expected, "{prompt}");
+fn check(file: &Path) {
+    let load = |n_gpu_layers| {
+        let options = LoadOptions {
+            n_gpu_layers,
+            ..options()
+        };
+        LocalModel::load(file, options).expect("the model loads")
+    };
+    let (on, off) = (load(-1), load(0));
+    // The last is longer than gemma's window, and read in two chunks.
+    for prompt in ["Once upon a time", "The capital of France is", &words(320)] {
+        let expected = answer(&off, prompt, 24);
+        assert_eq!(answer(&on, prompt, 24), expected, "{prompt}");
         // Once more, on what the first left in the sequence.
-        assert_eq!(answer(&on, prompt, 32), expected, "{prompt}");
+        assert_eq!(answer(&on, prompt, 24), expected, "{prompt}");
     }
 }
 
 #[test]
 fn greedy_tokens_are_those_of_the_processor() {
     on_device(&[], || {
-        check();
+        check(&smollm2());
+    });
+}
+
+#[test]
+fn greedy_tokens_of_a_model_with_a_sliding_window_are_those_of_the_processor() {
+    on_device(&[], || {
+        check(&gemma());
     });
 }
 
 #[test]
 fn greedy_tokens_of_two_devices_are_those_of_the_processor() {
     on_device(&[("GPUS", "2")], || {
-        check();
+        check(&smollm2());
     });
 }
 
@@ -66,7 +74,7 @@ fn greedy_tokens_of_a_slow_device_are_those_of_the_processor() {
             if position + 1 >= n_prompt {
                 let best = |a: &(usize, &f32), b: &(usize, &f32)| a.1.total_cmp(b.1);
                 let (index, _) = logits.iter().enumerate().max_by(best).expect("a row");
-                tokens.push(rein::llama::Token(index as i32));
+                tokens.push(Token(index as i32));
             }
         }
         assert_eq!(tokens[n_prompt..][..8], answer(&model, prompt, 8));

@@ -8,151 +8,25 @@
 //   REIN_STAND_IN_GRAPH_MS  what each graph takes more, in milliseconds
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
-#include <unordered_map>
-#include <vector>
 
-#include "../../vendor/llama/ggml_backend_internals.h"
+#include "graph_copy.h"
+#include "queue.h"
 
 namespace {
 
-size_t setting(const char * name, size_t otherwise) {
-    const char * value = std::getenv(name);
-    return value && *value ? std::strtoull(value, nullptr, 10) : otherwise;
-}
+using namespace stand_in;
 
-constexpr size_t MIB = size_t{1} << 20;
 constexpr size_t ALIGNMENT = 128;
-
-// What a queue and a pinned buffer take of the device, so that a lost one shows in its free memory.
-constexpr size_t QUEUE_BYTES = MIB;
-constexpr size_t HANDLE_BYTES = 4096;
-
-// More than a process ever has of a device.
-constexpr size_t MAX_QUEUES = 1024;
-
-class queue;
-
-struct gpu {
-    std::string name, description, id;
-    size_t total = setting("REIN_STAND_IN_MIB", 2048) * MIB;
-    std::atomic<size_t> used{0};
-    std::mutex lock;
-    std::vector<queue *> queues; // those that are alive
-    ggml_backend_device device{};
-    ggml_backend_buffer_type memory_type{};
-
-    bool take(size_t size) {
-        const size_t before = used.fetch_add(size);
-        if (before + size <= total) {
-            return true;
-        }
-        used -= size;
-        return false;
-    }
-
-    void wait();
-};
 
 gpu & of(ggml_backend_dev_t device) { return *static_cast<gpu *>(device->context); }
 gpu & of(ggml_backend_buffer_type_t type) { return of(type->device); }
-
-// --- The queue: a thread does, in order, what is submitted. CUDA calls it a stream.
-
-class queue {
-  public:
-    explicit queue(gpu & owner) : owner_(owner) {
-        worker_ = std::thread([this] { work(); });
-        const std::lock_guard<std::mutex> guard(owner.lock);
-        owner.queues.push_back(this); // there is room: this does not throw
-        owner.used += QUEUE_BYTES;
-    }
-
-    ~queue() {
-        {
-            const std::lock_guard<std::mutex> guard(owner_.lock);
-            owner_.queues.erase(std::find(owner_.queues.begin(), owner_.queues.end(), this));
-            owner_.used -= QUEUE_BYTES;
-        }
-        {
-            const std::lock_guard<std::mutex> guard(lock_);
-            is_ending_ = true;
-            changed_.notify_all();
-        }
-        worker_.join();
-        ggml_backend_free(cpu_);
-    }
-
-    void submit(std::function<void()> job) {
-        const std::lock_guard<std::mutex> guard(lock_);
-        jobs_.push_back(std::move(job));
-        changed_.notify_all();
-    }
-
-    void wait() {
-        std::unique_lock<std::mutex> guard(lock_);
-        changed_.wait(guard, [this] { return jobs_.empty(); });
-    }
-
-    // To be called by a job. The backend that computes is made here and not by who makes the queue: its loads can be
-    // stopped, and CUDA has nothing of this kind to lose then. Nobody tells it when to abort.
-    void compute(ggml_cgraph * graph) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(setting("REIN_STAND_IN_GRAPH_MS", 0)));
-        if (!cpu_) {
-            ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
-            cpu_ = ggml_backend_dev_init(device, nullptr);
-            auto set_n_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
-                ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), "ggml_backend_set_n_threads"));
-            set_n_threads(cpu_, static_cast<int>(setting("REIN_STAND_IN_THREADS", 1)));
-        }
-        if (ggml_backend_graph_compute(cpu_, graph) != GGML_STATUS_SUCCESS) {
-            ggml_abort(__FILE__, __LINE__, "the stand-in cannot compute a graph");
-        }
-    }
-
-  private:
-    void work() {
-        std::unique_lock<std::mutex> guard(lock_);
-        for (;;) {
-            changed_.wait(guard, [this] { return !jobs_.empty() || is_ending_; });
-            if (jobs_.empty()) {
-                return;
-            }
-            const std::function<void()> job = jobs_.front();
-            guard.unlock();
-            job();
-            guard.lock();
-            // Only now, so that an empty queue is one whose work is done.
-            jobs_.pop_front();
-            changed_.notify_all();
-        }
-    }
-
-    gpu & owner_;
-    ggml_backend_t cpu_ = nullptr;
-    std::mutex lock_;
-    std::condition_variable changed_;
-    std::deque<std::function<void()>> jobs_;
-    bool is_ending_ = false;
-    std::thread worker_;
-};
-
-void gpu::wait() {
-    const std::lock_guard<std::mutex> guard(lock);
-    for (queue * each : queues) {
-        each->wait();
-    }
-}
 
 queue & of(ggml_backend_t backend) { return *static_cast<queue *>(backend->context); }
 
@@ -252,73 +126,6 @@ ggml_backend_buffer_type_t pinned_type(ggml_backend_dev_t) {
     };
     return &type;
 }
-
-// --- Graphs
-
-// A graph as it is now. Who submits one may change it at once: CUDA has read all of it by then.
-class graph_copy {
-  public:
-    explicit graph_copy(ggml_cgraph * graph) {
-        const int n_nodes = ggml_graph_n_nodes(graph);
-        const size_t size = static_cast<size_t>(n_nodes) + 1;
-        context_ = ggml_init({ggml_graph_overhead_custom(size, false) + MIB, nullptr, true});
-        graph_ = ggml_new_graph_custom(context_, size, false);
-        for (int i = 0; i < n_nodes; ++i) {
-            copy(ggml_graph_node(graph, i));
-        }
-        for (int i = 0; i < n_nodes; ++i) {
-            ggml_tensor * node = copies_.at(ggml_graph_node(graph, i));
-            for (ggml_tensor *& source : node->src) {
-                source = source_of(source);
-            }
-            node->view_src = source_of(node->view_src);
-            ggml_graph_add_node(graph_, node);
-        }
-    }
-
-    ~graph_copy() { ggml_free(context_); }
-
-    graph_copy(const graph_copy &) = delete;
-    graph_copy & operator=(const graph_copy &) = delete;
-
-    ggml_cgraph * get() { return graph_; }
-
-  private:
-    // For the CPU backend, and for our kernels in it, this is memory like any other.
-    static ggml_backend_buffer_t ordinary_memory() {
-        alignas(64) static char some[64];
-        static ggml_backend_buffer_t buffer = ggml_backend_cpu_buffer_from_ptr(some, sizeof some);
-        return buffer;
-    }
-
-    ggml_tensor * copy(const ggml_tensor * tensor) {
-        tensors_.push_back(*tensor);
-        ggml_tensor * made = &tensors_.back();
-        made->buffer = tensor->buffer ? ordinary_memory() : nullptr;
-        copies_.emplace(tensor, made);
-        return made;
-    }
-
-    // What a node reads; of a tensor that is no node nobody asks what it was computed from.
-    ggml_tensor * source_of(const ggml_tensor * tensor) {
-        if (!tensor) {
-            return nullptr;
-        }
-        const auto found = copies_.find(tensor);
-        if (found != copies_.end()) {
-            return found->second;
-        }
-        ggml_tensor * made = copy(tensor);
-        std::fill(std::begin(made->src), std::end(made->src), nullptr);
-        made->view_src = nullptr;
-        return made;
-    }
-
-    std::deque<ggml_tensor> tensors_;
-    std::unordered_map<const ggml_tensor *, ggml_tensor *> copies_;
-    ggml_context * context_;
-    ggml_cgraph * graph_;
-};
 
 // --- The backend
 
