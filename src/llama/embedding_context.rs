@@ -26,7 +26,7 @@ pub struct EmbeddingContextParams {
 /// A context for pooled outputs. It keeps nothing from one batch to the next.
 #[derive(Debug)]
 pub struct EmbeddingContext {
-    context: Context,
+    pub(super) context: Context,
     batch: Batch,
     pooling: Pooling,
     /// Floats of a row.

@@ -10,23 +10,24 @@ use llama_cpp_sys_2 as sys;
 
 use super::operation::Operation;
 use super::stop_check::StopCheck;
-use super::{Backend, LlamaError, Vocab, backend, shim};
+use super::{Backend, LlamaError, Placement, Vocab, backend, shim};
 
 /// How a model is loaded.
 #[derive(Debug, Clone)]
 pub struct ModelParams {
-    /// Layers kept on the GPU; -1 means all. Without a GPU backend this has no effect.
-    pub n_gpu_layers: i32,
+    /// Where the layers go. Without a GPU backend this has no effect.
+    pub placement: Placement,
     /// Map the file instead of reading it.
     pub use_mmap: bool,
-    /// Read everything but the weights: tells whether llama.cpp knows the model, without its memory.
+    /// Read everything but the weights: tells whether llama.cpp knows the model, without its memory. Contexts over it
+    /// allocate nothing either, and must not compute: they tell [what they would take](super::Context::memory_use).
     pub without_weights: bool,
 }
 
 impl Default for ModelParams {
     fn default() -> Self {
         Self {
-            n_gpu_layers: -1,
+            placement: Placement::default(),
             use_mmap: true,
             without_weights: false,
         }
@@ -85,7 +86,8 @@ impl Model {
         let mut stop = StopCheck::new(should_stop);
         // SAFETY: a plain getter of default values.
         let mut native = unsafe { sys::llama_model_default_params() };
-        native.n_gpu_layers = params.n_gpu_layers;
+        let mut placement = params.placement.to_native(Backend::gpus())?;
+        placement.apply(&mut native);
         native.no_alloc = params.without_weights;
         native.load_mode = if params.use_mmap && !params.without_weights {
             sys::LLAMA_LOAD_MODE_MMAP
@@ -98,7 +100,7 @@ impl Model {
         backend::take_recent_errors();
         let mut ptr = std::ptr::null_mut();
         let status = shim::call(Operation::LoadModel, |err| {
-            // SAFETY: path and params outlive the call; `watch` and `stop` outlive it too and are only used
+            // SAFETY: path, params and what they point to outlive the call; `watch` and `stop` outlive it too and are only used
             // by their callbacks, on this thread, while the call runs.
             unsafe {
                 shim::rein_model_load(
