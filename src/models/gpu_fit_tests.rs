@@ -155,7 +155,7 @@ fn the_fewest_gpus_are_taken_and_those_with_most_free_memory_first() {
     check(&[9000, 30_000], &anywhere(), (-1, 0), (&[1], -1, NATIVE));
     let three = [9000, 12_000, 11_000];
     check(&three, &anywhere(), (-1, 0), (&[1, 2], -1, NATIVE));
-    check(&[8000; 3], &anywhere(), (-1, 0), (&[0, 1, 2], -1, NATIVE));
+    check(&[9000; 3], &anywhere(), (-1, 0), (&[0, 1, 2], -1, NATIVE));
     // Equal ones in their order.
     check(&[20_000; 3], &anywhere(), (-1, 0), (&[0], -1, NATIVE));
 }
@@ -174,7 +174,7 @@ fn without_a_split_one_gpu_takes_the_model() {
     let free = [20_000, 60_000, 40_000];
     check(&free, &one(&[]), (-1, 0), (&[1], -1, NATIVE));
     check(&free, &one(&[0, 2]), (-1, 0), (&[2], -1, NATIVE));
-    refused(&[9000, 12_000, 11_000], &one(&[]), (-1, NATIVE), 1);
+    refused(&[9000, 12_000, 11_000], &one(&[]), (32, NATIVE), 1);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn shares_that_were_asked_for_are_kept() {
     let choice = GpuChoice::new(vec![], Split::Layers(Some(shares))).unwrap();
     let plan = fitted(&gpus(&[60_000, 30_000]), &choice, -1, 0).0.unwrap();
     assert_eq!(plan.needs, [0, FULL * MIB]);
-    refused(&[60_000, 9000], &choice, (-1, NATIVE), 1);
+    refused(&[60_000, 9000], &choice, (32, NATIVE), 1);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn gpus_without_room_for_a_layer_get_none() {
 
 #[test]
 fn a_number_of_layers_that_was_asked_for_is_kept_or_refused() {
-    check(&[8192], &anywhere(), (14, 0), (&[0], 14, 4096));
+    check(&[8192], &anywhere(), (14, 0), (&[0], 14, 7424));
     refused(&[8192], &anywhere(), (20, 0), 0);
     refused(&[8192], &anywhere(), (20, 2048), 0);
 }

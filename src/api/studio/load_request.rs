@@ -18,6 +18,9 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// The longest `chat_template_override`, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 256 * 1024;
 
+/// The most GPUs that `gpu_ids` may name: llama.cpp spreads a model over no more.
+pub const MAX_GPU_IDS: usize = 16;
+
 /// Text that must not appear in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -142,6 +145,12 @@ fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
 /// `gpu_ids`; whether there are such GPUs is not known here.
 fn gpu_ids(request: &Fields<'_>) -> Result<Vec<usize>, ApiError> {
     let ids = request.list("gpu_ids")?.unwrap_or_default();
+    if ids.len() > MAX_GPU_IDS {
+        return Err(ApiError::invalid_value(
+            "gpu_ids",
+            format!("`gpu_ids` must not name more than {MAX_GPU_IDS} GPUs."),
+        ));
+    }
     let read = |(index, id)| {
         let refuse = || {
             wrong_type(
@@ -285,10 +294,12 @@ mod tests {
     #[test]
     fn gpus_are_named_by_their_indexes() {
         let ids = |value| good("gpu_ids", value).gpu_ids;
-        assert_eq!(ids(Value::Null), []);
-        assert_eq!(ids(json!([])), []);
+        assert!(ids(Value::Null).is_empty());
+        assert!(ids(json!([])).is_empty());
         assert_eq!(ids(json!([1, 0])), [1, 0]);
         assert_eq!(ids(json!([1e30])), [u32::MAX as usize]);
+        refused("gpu_ids", json!([0; MAX_GPU_IDS + 1]), "invalid_value");
+        assert_eq!(MAX_GPU_IDS, crate::llama::MAX_GPUS);
         for wrong in [json!(["0"]), json!(0), json!([-1]), json!([0.5])] {
             refused("gpu_ids", wrong, "invalid_type");
         }
