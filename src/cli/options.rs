@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::gpu_args::GpuArgs;
 use crate::models::{
     DraftKind, KvType, LoadOptions, ModelFile, ModelRegistry, identify, model_directory, progress,
 };
@@ -34,9 +35,11 @@ pub(super) struct ModelArgs {
         env = "REIN_THREADS"
     )]
     pub(super) threads: u32,
-    /// Layers to keep on the GPU; -1 means all
+    /// Layers to keep on the GPU; -1 means all, or as many as fit
     #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true, env = "REIN_N_GPU_LAYERS")]
     pub(super) n_gpu_layers: i32,
+    #[command(flatten)]
+    pub(super) gpus: GpuArgs,
     /// Element type of the KV cells: f16 (the default), f32, bf16, or a quantised one (the error lists them)
     #[arg(
         long,
@@ -89,6 +92,8 @@ impl ModelArgs {
             parallel,
             threads: self.threads,
             n_gpu_layers: self.n_gpu_layers,
+            gpus: self.gpus.choice()?,
+            gpu_sampling: self.gpus.sampling(),
             kv_type: self.cache_type_kv,
             drafts: self.speculative_type.unwrap_or_else(|| self.usual_drafts()),
             draft_model: self.model_draft.clone(),

@@ -10,23 +10,24 @@ use llama_cpp_sys_2 as sys;
 
 use super::operation::Operation;
 use super::stop_check::StopCheck;
-use super::{Backend, LlamaError, Vocab, backend, shim};
+use super::{Backend, LlamaError, Placement, Vocab, backend, shim};
 
 /// How a model is loaded.
 #[derive(Debug, Clone)]
 pub struct ModelParams {
-    /// Layers kept on the GPU; -1 means all. Without a GPU backend this has no effect.
-    pub n_gpu_layers: i32,
+    /// Where the layers go. Without a GPU backend this has no effect.
+    pub placement: Placement,
     /// Map the file instead of reading it.
     pub use_mmap: bool,
-    /// Read everything but the weights: tells whether llama.cpp knows the model, without its memory.
+    /// Read everything but the weights: tells whether llama.cpp knows the model, without its memory. Contexts over it
+    /// allocate nothing either, and must not compute: they tell [what they would take](super::Context::memory_use).
     pub without_weights: bool,
 }
 
 impl Default for ModelParams {
     fn default() -> Self {
         Self {
-            n_gpu_layers: -1,
+            placement: Placement::default(),
             use_mmap: true,
             without_weights: false,
         }
@@ -44,6 +45,7 @@ struct Inner {
     ptr: NonNull<sys::llama_model>,
     vocab: Vocab,
     path: PathBuf,
+    is_on_gpu: bool,
 }
 
 // SAFETY: llama.cpp never writes to a loaded model but for creating contexts, which `Context::new`
@@ -85,7 +87,8 @@ impl Model {
         let mut stop = StopCheck::new(should_stop);
         // SAFETY: a plain getter of default values.
         let mut native = unsafe { sys::llama_model_default_params() };
-        native.n_gpu_layers = params.n_gpu_layers;
+        let mut placement = params.placement.to_native(Backend::gpus())?;
+        placement.apply(&mut native);
         native.no_alloc = params.without_weights;
         native.load_mode = if params.use_mmap && !params.without_weights {
             sys::LLAMA_LOAD_MODE_MMAP
@@ -98,7 +101,7 @@ impl Model {
         backend::take_recent_errors();
         let mut ptr = std::ptr::null_mut();
         let status = shim::call(Operation::LoadModel, |err| {
-            // SAFETY: path and params outlive the call; `watch` and `stop` outlive it too and are only used
+            // SAFETY: path, params and what they point to outlive the call; `watch` and `stop` outlive it too and are only used
             // by their callbacks, on this thread, while the call runs.
             unsafe {
                 shim::rein_model_load(
@@ -117,6 +120,7 @@ impl Model {
                 // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
                 vocab: unsafe { Vocab::of_model(ptr) },
                 path: path.to_owned(),
+                is_on_gpu: params.placement.n_gpu_layers() != 0 && !Backend::gpus().is_empty(),
             }),
         });
         if should_stop() {
@@ -162,11 +166,10 @@ impl Model {
         unsafe { sys::llama_model_n_head(self.as_ptr()) }.max(0) as u32
     }
 
-    /// True where this build could have put layers on a GPU.
+    /// True where GPUs compute it, or some of its layers.
     #[must_use]
-    pub fn may_be_on_gpu(&self) -> bool {
-        // SAFETY: a getter of what was compiled in and found.
-        unsafe { sys::llama_supports_gpu_offload() }
+    pub fn is_on_gpu(&self) -> bool {
+        self.inner.is_on_gpu
     }
 
     /// True where the model keeps a recurrent state that cannot be rolled back (Mamba, RWKV, hybrids).

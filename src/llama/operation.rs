@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(super) enum Operation {
     LoadModel,
     NewContext,
+    ReadMemory,
     Decode,
     ReadLogits,
     ReadEmbeddings,
@@ -26,9 +27,10 @@ pub(super) enum Operation {
 }
 
 /// The operations by number, so that the abort hook needs no lock to name the last one.
-const ALL: [Operation; 17] = [
+const ALL: [Operation; 18] = [
     Operation::LoadModel,
     Operation::NewContext,
+    Operation::ReadMemory,
     Operation::Decode,
     Operation::ReadLogits,
     Operation::ReadEmbeddings,
@@ -54,6 +56,7 @@ impl Operation {
         match self {
             Self::LoadModel => "model load",
             Self::NewContext => "context creation",
+            Self::ReadMemory => "reading how much memory is taken",
             Self::Decode => "decode",
             Self::ReadLogits => "reading logits",
             Self::ReadEmbeddings => "reading embeddings",

@@ -69,6 +69,13 @@ unsafe extern "C" {
         out: *mut *mut sys::llama_context,
         err: *mut ShimError,
     ) -> i32;
+    pub(super) fn rein_context_memory(
+        ctx: *const sys::llama_context,
+        devices: *const sys::ggml_backend_dev_t,
+        n_devices: usize,
+        sizes: *mut u64,
+        err: *mut ShimError,
+    ) -> i32;
     pub(super) fn rein_decode(
         ctx: *mut sys::llama_context,
         batch: *const sys::llama_batch,

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::LoadOptions;
 use super::gguf::GgufHeader;
+use super::gpu_measure::check_embedding;
 use crate::engine::Engine;
 use crate::engine::pooled::{EmbeddingEngine, EmbeddingEngineParams, EmbeddingError};
-use crate::llama::{Model, Pooling};
+use crate::llama::{Model, Placement, Pooling};
 use crate::stop::{StopCause, StopFlag};
 
 /// The most tokens of one input, where nobody asked for a context length: of an encoder, and of a language model,
@@ -26,6 +27,7 @@ pub struct Embedders {
     max_input: u32,
     threads: u32,
     max_queue: usize,
+    placement: Placement,
     embedder: Mutex<Option<Arc<EmbeddingEngine>>>,
     ranker: Mutex<Option<Arc<EmbeddingEngine>>>,
     closed: OnceLock<StopCause>,
@@ -33,7 +35,12 @@ pub struct Embedders {
 
 impl Embedders {
     /// Takes note of what the engines will need; makes none.
-    pub(super) fn new(engine: &Engine, header: &GgufHeader, options: &LoadOptions) -> Self {
+    pub(super) fn new(
+        engine: &Engine,
+        header: &GgufHeader,
+        options: &LoadOptions,
+        placement: &Placement,
+    ) -> Self {
         let model = engine.model();
         let is_head = |name: &str| name == "cls.output.weight";
         let max_input = match options.context {
@@ -46,6 +53,7 @@ impl Embedders {
             max_input: max_input.min(model.n_ctx_train()),
             threads: engine.params().threads,
             max_queue: options.max_queue,
+            placement: placement.clone(),
             model: model.clone(),
             embedder: Mutex::default(),
             ranker: Mutex::default(),
@@ -98,7 +106,9 @@ impl Embedders {
             batch_tokens: BATCH_TOKENS,
         };
         let should_stop = || flag.is_set() || self.closed.get().is_some();
-        let started = EmbeddingEngine::start(&self.model, &params, &should_stop);
+        let fits = check_embedding(&self.model, &self.placement, &params, &should_stop);
+        let started =
+            fits.and_then(|()| EmbeddingEngine::start(&self.model, &params, &should_stop));
         if let Some(cause) = flag.cause() {
             return Err(EmbeddingError::Stopped(cause));
         }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::gguf::GgufHeader;
 use super::identify::ModelFile;
-use super::registry::LoadOptions;
+use super::load_options::LoadOptions;
 use crate::llama::LLAMA_BUILD;
 
 /// `fp_` and 12 hexadecimal digits: the same for the same model, computed by the same code with the same settings. Where it

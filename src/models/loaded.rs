@@ -7,7 +7,7 @@ use super::thought_markup::ThoughtMarkup;
 use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, TemplateCapabilities};
 use crate::engine::Engine;
-use crate::llama::{LlamaError, Token, TokenizeOptions};
+use crate::llama::{LlamaError, Placement, Token, TokenizeOptions};
 use crate::stop::StopCause;
 
 /// A running model.
@@ -37,6 +37,10 @@ pub struct LoadedModel {
     pub native_context: u32,
     /// What the load was asked for, to recognise a repeated load.
     pub options: super::LoadOptions,
+    /// Where its layers are.
+    pub placement: Placement,
+    /// What it takes of each GPU with its context, in bytes; empty where the CPU computes.
+    pub(super) gpu_needs: Vec<u64>,
     /// Seconds since the epoch.
     pub loaded_at: i64,
 }

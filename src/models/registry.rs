@@ -1,134 +1,21 @@
 //! [`ModelRegistry`]: which model is loaded, which one is being loaded, and the way from one to the other.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use super::defaults::inference_defaults;
-use super::embedders::Embedders;
-use super::fingerprint::fingerprint;
-use super::gguf::{GgufError, GgufHeader};
+use super::build::build;
+use super::gguf::GgufHeader;
+use super::gpu_fit::GpuPlan;
+use super::gpu_measure::weightless;
+use super::gpu_plan;
 use super::identify::ModelFile;
+use super::load_error::LoadError;
+use super::load_options::LoadOptions;
 use super::loaded::LoadedModel;
-use super::memory;
 use super::progress::{LoadProgress, LoadReport};
-use super::thought_markup::ThoughtMarkup;
-use super::tool_markup::ToolMarkup;
-use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities, TemplateError};
-use crate::engine::drafts::DraftKind;
-use crate::engine::{Engine, EngineError, EngineParams};
-use crate::llama::{Backend, Device, KvType, LlamaError, Model, ModelParams};
+use crate::chat::{ChatTemplate, SpecialTokens};
+use crate::llama::{Backend, Device, Placement};
 use crate::stop::{StopCause, StopFlag, StopRecord};
-
-/// How a model is to be loaded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoadOptions {
-    /// Tokens of prompt and answer together; 0 takes what the model was trained for, or less where the
-    /// machine's memory does not hold that.
-    pub context: u32,
-    /// Runs that compute at the same time.
-    pub parallel: u32,
-    /// Threads that compute; 0 takes one for each core.
-    pub threads: u32,
-    /// Runs that may wait.
-    pub max_queue: usize,
-    /// How long a step may take while somebody is decoding, in milliseconds.
-    pub max_step_ms: u32,
-    /// Layers on the GPU; -1 means all.
-    pub n_gpu_layers: i32,
-    /// Element type of the KV cells.
-    pub kv_type: KvType,
-    /// Where drafts come from.
-    pub drafts: DraftKind,
-    /// The file of the model that [`DraftKind::Model`] asks.
-    pub draft_model: Option<PathBuf>,
-    /// Whether attention is one fused operation; `None` leaves it to the engine.
-    pub flash_attention: Option<bool>,
-    /// Host memory for conversations that have no sequence any more, in MiB; `None` takes a share of what is
-    /// free.
-    pub host_cache_mib: Option<u32>,
-    /// A Jinja template that replaces the model's own.
-    pub chat_template: Option<String>,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            context: 0,
-            parallel: 4,
-            threads: 0,
-            max_queue: 64,
-            max_step_ms: 100,
-            n_gpu_layers: -1,
-            kv_type: KvType::default(),
-            drafts: DraftKind::Off,
-            draft_model: None,
-            flash_attention: None,
-            host_cache_mib: None,
-            chat_template: None,
-        }
-    }
-}
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file is not what it says it is.
-    #[error(transparent)]
-    File(GgufError),
-    /// llama.cpp refused.
-    #[error(transparent)]
-    Llama(LlamaError),
-    /// The engine could not start.
-    #[error(transparent)]
-    Engine(EngineError),
-    /// The chat template cannot be used.
-    #[error("the chat template cannot be used: {0}")]
-    Template(#[from] TemplateError),
-    /// Somebody stopped the load.
-    #[error("the load was cancelled")]
-    Stopped,
-    /// Another model is being loaded.
-    #[error("{0} is being loaded already; wait for it, or unload it to cancel")]
-    Busy(String),
-    /// Another model is generating, and the load was not forced.
-    #[error(
-        "{running} generation(s) of {model} are running; wait for them, stop them, or send force_cancel_active"
-    )]
-    InUse {
-        /// The loaded model.
-        model: String,
-        /// Runs that compute or wait.
-        running: usize,
-    },
-}
-
-impl From<GgufError> for LoadError {
-    fn from(error: GgufError) -> Self {
-        match error {
-            GgufError::Stopped => Self::Stopped,
-            error => Self::File(error),
-        }
-    }
-}
-
-impl From<LlamaError> for LoadError {
-    fn from(error: LlamaError) -> Self {
-        match error {
-            LlamaError::LoadStopped => Self::Stopped,
-            error => Self::Llama(error),
-        }
-    }
-}
-
-impl From<EngineError> for LoadError {
-    fn from(error: EngineError) -> Self {
-        match error {
-            EngineError::Stopped => Self::Stopped,
-            error => Self::Engine(error),
-        }
-    }
-}
 
 /// The loaded model, if there is one. Cheap to clone; clones share.
 #[derive(Debug, Clone, Default)]
@@ -199,7 +86,7 @@ impl ModelRegistry {
     #[must_use]
     pub fn device(&self) -> Device {
         match self.current() {
-            Some(model) if model.options.n_gpu_layers == 0 => Device::Cpu,
+            Some(model) if model.placement.n_gpu_layers() == 0 => Device::Cpu,
             _ => Backend::device(),
         }
     }
@@ -251,6 +138,9 @@ impl ModelRegistry {
             });
         }
         let _loading = LoadingGuard(self);
+        Backend::init()?;
+        options.gpus.check(Backend::gpus().len())?;
+        let mut plan = None;
         if let Some(current) = self.current() {
             if current.file.path == file.path
                 && current.options == options
@@ -262,9 +152,9 @@ impl ModelRegistry {
                 // One that cannot be read must not cost the model that is loaded.
                 ChatTemplate::new(source, SpecialTokens::default(), Vec::new())?;
             }
-            self.make_way(&current, &file, force, flag)?;
+            plan = self.make_way(&current, &file, &options, force, flag)?;
         }
-        let loaded = Arc::new(build(file, options, flag, &progress)?);
+        let loaded = Arc::new(build(file, options, plan, flag, &progress)?);
         *self
             .inner
             .current
@@ -273,14 +163,16 @@ impl ModelRegistry {
         Ok((loaded, false))
     }
 
-    /// Unloads the present model, once it is sure that the new file is good and nobody's work is lost.
+    /// Unloads the present model, once it is sure that the new file is good, that the GPUs will hold it, and that
+    /// nobody's work is lost. Gives its place on the GPUs.
     fn make_way(
         &self,
         current: &LoadedModel,
         file: &ModelFile,
+        options: &LoadOptions,
         force: bool,
         flag: &StopFlag,
-    ) -> Result<(), LoadError> {
+    ) -> Result<Option<GpuPlan>, LoadError> {
         let running = current.busy();
         if running > 0 && !force {
             return Err(LoadError::InUse {
@@ -289,18 +181,19 @@ impl ModelRegistry {
             });
         }
         let stopped = || flag.is_set();
-        GgufHeader::read_unless(&file.path, &stopped)?;
-        // llama.cpp may still refuse what the header check permits (an architecture it does not know).
-        let params = ModelParams {
-            without_weights: true,
-            ..ModelParams::default()
-        };
-        Model::load(Backend::init()?, &file.path, &params, &mut |_| {}, &stopped)?;
+        let header = GgufHeader::read_unless(&file.path, &stopped)?;
+        // What the present model takes will be free.
+        let plan = gpu_plan::plan(file, &header, options, &current.gpu_needs, &stopped)?;
+        if plan.is_none() {
+            // llama.cpp may still refuse what the header check permits (an architecture it does not know).
+            let placement = Placement::default().with_layers(options.n_gpu_layers);
+            weightless(Backend::init()?, &file.path, &placement, &stopped)?;
+        }
         if flag.is_set() {
             return Err(LoadError::Stopped);
         }
         self.unload_current();
-        Ok(())
+        Ok(plan)
     }
 
     /// Unloads the model of that id, and cancels a load of it. Returns whether there was one.
@@ -346,154 +239,4 @@ impl ModelRegistry {
     pub fn loading_flag(&self) -> Option<StopFlag> {
         self.loading().as_ref().map(|loading| loading.flag.clone())
     }
-}
-
-/// How much of the progress is left for the context and the first decode, after the weights.
-const WEIGHTS_SHARE: f32 = 0.95;
-
-fn build(
-    file: ModelFile,
-    options: LoadOptions,
-    flag: &StopFlag,
-    progress: &LoadProgress,
-) -> Result<LoadedModel, LoadError> {
-    let begun = Instant::now();
-    let stopped = || flag.is_set();
-    let header = GgufHeader::read_unless(&file.path, &stopped)?;
-    let backend = Backend::init()?;
-    let params = ModelParams {
-        n_gpu_layers: options.n_gpu_layers,
-        ..ModelParams::default()
-    };
-    let mut on_progress = |done| progress.set_fraction(done * WEIGHTS_SHARE);
-    let model = Model::load(backend, &file.path, &params, &mut on_progress, &stopped)?;
-    let native_context = model.n_ctx_train().max(256);
-    let weights = begun.elapsed();
-    let draft_model = draft_model(backend, &options, &stopped)?;
-    let engine = Engine::start(
-        &model,
-        EngineParams {
-            draft_model,
-            ..engine_params(&header, native_context, &options)
-        },
-        flag,
-    )?;
-    let engine_ready = begun.elapsed();
-    let (template, template_source) = template_of(&model, options.chat_template.as_deref())?;
-    progress.set_ready();
-    tracing::debug!(?weights, ?engine_ready, all = ?begun.elapsed(), "{} is loaded", file.display_name);
-    Ok(LoadedModel {
-        capabilities: TemplateCapabilities::detect(
-            template_source.as_deref().unwrap_or(""),
-            &file.id,
-        ),
-        thought_markup: ThoughtMarkup::of_model(
-            template_source.as_deref().unwrap_or(""),
-            &file.id,
-            model.vocab(),
-        )?,
-        tool_markup: ToolMarkup::of_model(&template, &file.id, model.vocab())?,
-        defaults: inference_defaults(&file.id),
-        fingerprint: fingerprint(&header, &file, &options),
-        embedders: Embedders::new(&engine, &header, &options),
-        engine,
-        template,
-        template_source,
-        native_context,
-        file,
-        options,
-        loaded_at: chrono::Utc::now().timestamp(),
-    })
-}
-
-/// Loads the draft model, where drafts come from one.
-fn draft_model(
-    backend: Backend,
-    options: &LoadOptions,
-    should_stop: &dyn Fn() -> bool,
-) -> Result<Option<Model>, LoadError> {
-    let path = options.draft_model.as_ref();
-    let Some(path) = path.filter(|_| options.drafts == DraftKind::Model) else {
-        return Ok(None);
-    };
-    // What is wrong with a header is found here, where llama.cpp would end the process.
-    GgufHeader::read_unless(path, should_stop)?;
-    let params = ModelParams {
-        n_gpu_layers: options.n_gpu_layers,
-        ..ModelParams::default()
-    };
-    Ok(Some(Model::load(
-        backend,
-        path,
-        &params,
-        &mut |_| {},
-        should_stop,
-    )?))
-}
-
-fn engine_params(header: &GgufHeader, native_context: u32, options: &LoadOptions) -> EngineParams {
-    let parallel = options.parallel.clamp(1, 256);
-    let context = if options.context > 0 {
-        options.context
-    } else {
-        memory::fitting_context(header, native_context, parallel, options.kv_type)
-    };
-    let defaults = EngineParams::default();
-    EngineParams {
-        n_ctx: context.saturating_mul(parallel),
-        parallel,
-        threads: if options.threads > 0 {
-            options.threads
-        } else {
-            defaults.threads
-        },
-        kv_type: options.kv_type,
-        drafts: options.drafts,
-        flash_attention: options.flash_attention,
-        host_cache_bytes: options
-            .host_cache_mib
-            .map_or_else(memory::host_cache_bytes, |mib| mib as usize * 1024 * 1024),
-        max_queue: options.max_queue,
-        max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
-        ..defaults
-    }
-}
-
-fn template_of(
-    model: &Model,
-    replacement: Option<&str>,
-) -> Result<(ChatTemplate, Option<String>), LoadError> {
-    let vocab = model.vocab();
-    let text = |token: Option<crate::llama::Token>| {
-        token.map_or(Ok(String::new()), |token| vocab.text(token))
-    };
-    let specials = SpecialTokens {
-        bos: text(vocab.bos())?,
-        eos: text(vocab.eos())?,
-    };
-    let control = vocab.control_texts()?;
-    let source = replacement
-        .map(str::to_owned)
-        .filter(|source| !source.trim().is_empty())
-        .or_else(|| model.chat_template());
-    let template = match &source {
-        Some(source) => ChatTemplate::new(source, specials, control)?,
-        None => ChatTemplate::chatml(specials, control)?,
-    };
-    Ok((template, source))
-}
-
-/// Where models live that rein fetched itself: `$REIN_HOME/models`, else below the user's data directory.
-#[must_use]
-pub fn model_directory() -> PathBuf {
-    let home = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    home("REIN_HOME")
-        .or_else(|| home("XDG_DATA_HOME").map(|data| data.join("rein")))
-        .or_else(|| home("HOME").map(|home| home.join(".local/share/rein")))
-        .unwrap_or_else(|| PathBuf::from(".rein"))
-        .join("models")
 }

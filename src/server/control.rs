@@ -18,7 +18,7 @@ use crate::api::studio::{
 };
 use crate::chat;
 use crate::models::gguf::GgufHeader;
-use crate::models::{DraftKind, LoadOptions, LoadedModel, ModelFile, identify};
+use crate::models::{DraftKind, LoadError, LoadOptions, LoadedModel, ModelFile, identify};
 use crate::stop::{RunIds, StopFlag};
 
 /// Loads a model. The load ends with the request: a closed connection, a cancel by `cancel_id`, and an
@@ -47,7 +47,7 @@ async fn try_load(state: &AppState, body: &JsonBody) -> Result<LoadResponse, Api
     let flag = StopFlag::new();
     // Dropped with this future, which is dropped with the connection.
     let _guard = state.stops.register(&ids, flag.clone(), Instant::now());
-    let options = options(state, &request);
+    let options = options(state, &request).map_err(|error| load_error(&error))?;
     let force = request.force_cancel_active;
     let models = state.models.clone();
     let work = tokio::task::spawn_blocking(move || {
@@ -64,9 +64,9 @@ async fn try_load(state: &AppState, body: &JsonBody) -> Result<LoadResponse, Api
     Ok(load_response(&model, already))
 }
 
-fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
+fn options(state: &AppState, request: &LoadRequest) -> Result<LoadOptions, LoadError> {
     let defaults = &state.config.load;
-    LoadOptions {
+    Ok(LoadOptions {
         context: if request.max_seq_length > 0 {
             request.max_seq_length
         } else {
@@ -78,8 +78,9 @@ fn options(state: &AppState, request: &LoadRequest) -> LoadOptions {
             .or_else(|| defaults.chat_template.clone()),
         drafts: request.speculative_type.unwrap_or(defaults.drafts),
         kv_type: request.cache_type_kv.unwrap_or(defaults.kv_type),
+        gpus: defaults.gpus.with_gpus(request.gpu_ids.clone())?,
         ..defaults.clone()
-    }
+    })
 }
 
 fn load_response(model: &LoadedModel, already: bool) -> LoadResponse {

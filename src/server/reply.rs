@@ -70,7 +70,13 @@ pub(super) fn load_error(error: &LoadError) -> ApiError {
         LoadError::File(_)
         | LoadError::Template(_)
         | LoadError::Llama(_)
-        | LoadError::Engine(_) => ApiError::bad_request(format!("Failed to load model: {error}")),
+        | LoadError::Engine(_)
+        | LoadError::GpuMemory(_) => {
+            ApiError::bad_request(format!("Failed to load model: {error}"))
+        }
+        LoadError::Gpus(error) => {
+            ApiError::invalid_value("gpu_ids", format!("`gpu_ids`: {error}."))
+        }
         LoadError::Stopped => ApiError::conflict("Model load cancelled"),
         LoadError::Busy(_) | LoadError::InUse { .. } => ApiError::conflict(error.to_string()),
     }

@@ -9,6 +9,7 @@ mod stand_in;
 
 mod loads;
 mod memory;
+mod sampling;
 mod serving;
 mod stops;
 mod support;

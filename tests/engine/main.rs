@@ -14,6 +14,7 @@ mod embed;
 mod embed_stop;
 mod encoder;
 mod logprobs;
+mod memory;
 mod models;
 mod prefix;
 mod progress;

@@ -275,6 +275,38 @@ async fn loading_what_is_loaded_answers_the_same_in_full() {
 }
 
 #[tokio::test]
+async fn gpus_that_are_not_there_are_refused_and_cost_nothing() {
+    let server = TestServer::start();
+    let body = json!({"model_path": models::smollm2()});
+    for ids in [json!([]), Value::Null] {
+        let reply = server
+            .post(LOAD, &with(body.clone(), json!({ "gpu_ids": ids })))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+    }
+    let there = rein::llama::Backend::gpus().len();
+    let counted = match there {
+        0 => "no GPU was found".to_owned(),
+        there => format!("there {} {there}", if there == 1 { "is" } else { "are" }),
+    };
+    for (ids, expected) in [
+        (json!([there]), counted.as_str()),
+        (json!([4711]), counted.as_str()),
+        (json!([0, 0]), "named twice"),
+    ] {
+        let reply = server
+            .post(LOAD, &with(body.clone(), json!({ "gpu_ids": ids })))
+            .await;
+        assert_eq!(reply.status, 400, "{ids}: {}", reply.body);
+        let error = &reply.json()["error"];
+        assert_eq!(error["param"], "gpu_ids", "{error}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(expected), "{message}");
+        server.answers().await;
+    }
+}
+
+#[tokio::test]
 async fn another_model_waits_for_running_answers_unless_it_is_forced() {
     let server = TestServer::start();
     let running = server.chat(&server.long(1800)).await;

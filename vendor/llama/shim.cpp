@@ -1,9 +1,12 @@
 #include "shim.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
+#include "ggml-backend.h"
 #include "holdings.h"
+#include "llama_ext.h"
 #include "stoppable.h"
 
 namespace {
@@ -49,6 +52,23 @@ int32_t rein_context_new(struct llama_model * model, const struct llama_context_
                          rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err) {
     return guarded(err, [&] {
         return made(out, should_stop, data, [&] { return llama_init_from_model(model, *params); });
+    });
+}
+
+int32_t rein_context_memory(const struct llama_context * ctx, const ggml_backend_dev_t * devices, size_t n_devices,
+                            uint64_t * sizes, rein_error * err) {
+    return guarded(err, [&] {
+        std::fill_n(sizes, 3 * (n_devices + 1), 0);
+        for (const auto & [type, bytes] : llama_get_memory_breakdown(ctx)) {
+            const bool is_host = ggml_backend_buft_is_host(type);
+            const auto * end = devices + n_devices;
+            const auto * device = is_host ? end : std::find(devices, end, ggml_backend_buft_get_device(type));
+            uint64_t * of_device = sizes + 3 * (device - devices);
+            of_device[0] += bytes.model;
+            of_device[1] += bytes.context;
+            of_device[2] += bytes.compute;
+        }
+        return REIN_OK;
     });
 }
 

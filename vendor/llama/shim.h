@@ -30,6 +30,12 @@ int32_t rein_model_load(const char * path, const struct llama_model_params * par
 int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
                          rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err);
 
+// Bytes that a context and its model take. For each of `devices` three numbers are written (weights, cells, temporary
+// buffers), then three for everything else, which is host memory. Over a model loaded with no_alloc, whose contexts
+// allocate nothing either: what they would take.
+int32_t rein_context_memory(const struct llama_context * ctx, const ggml_backend_dev_t * devices, size_t n_devices,
+                            uint64_t * sizes, rein_error * err);
+
 // llama_decode, and waits for the device: 0 done, 1 no free cells, 2 aborted, < 0 failed.
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err);
 

@@ -39,8 +39,9 @@ pub struct LoadRequest {
     pub cache_type_kv: Option<String>,
     /// How tokens are drafted: `off`, `default`, `ngram-simple`, `ngram-mod` or `model`. Words that nobody knows are `off`.
     pub speculative_type: Option<String>,
-    /// Known, and not supported yet: only an empty list is accepted.
-    #[schema(max_items = 0)]
+    /// The GPUs to use, as indexes in CUDA's order, each once. An empty list leaves the choice to the server. One that is not there
+    /// is a 400.
+    #[schema(max_items = 16)]
     pub gpu_ids: Option<Vec<u32>>,
     /// A name by which the load can be stopped, of up to 512 bytes. The empty one is none.
     #[schema(max_length = 512)]

@@ -18,6 +18,9 @@ pub const MAX_PATH_BYTES: usize = 4096;
 /// The longest `chat_template_override`, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 256 * 1024;
 
+/// The most GPUs that `gpu_ids` may name: llama.cpp spreads a model over no more.
+pub const MAX_GPU_IDS: usize = 16;
+
 /// Text that must not appear in logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -65,6 +68,8 @@ pub struct LoadRequest {
     pub cache_type_kv: Option<KvType>,
     /// Where drafts come from, where the request said.
     pub speculative_type: Option<DraftKind>,
+    /// The GPUs to use, as indexes; empty where the server is to choose.
+    pub gpu_ids: Vec<usize>,
     /// An id by which the load can be cancelled.
     pub cancel_id: Option<String>,
     /// Whether generations of the present model may be stopped to make way.
@@ -75,7 +80,6 @@ impl LoadRequest {
     /// Validates a request body. Every error is a 400 that names the field.
     pub fn parse(body: &Value) -> Result<Self, ApiError> {
         let request = Fields::root(body)?;
-        refuse_gpu_ids(&request)?;
         let flag = |name, default| request.boolean(name).map(|value| value.unwrap_or(default));
         let max_seq_length = request.integer("max_seq_length", 0..=MAX_SEQ_LENGTH.into())?;
         Ok(Self {
@@ -89,6 +93,7 @@ impl LoadRequest {
             chat_template_override: template(&request)?,
             cache_type_kv: kv_type(&request)?,
             speculative_type: drafts(&request)?,
+            gpu_ids: gpu_ids(&request)?,
             cancel_id: request.id("cancel_id", MAX_ID_BYTES)?,
             force_cancel_active: flag("force_cancel_active", false)?,
         })
@@ -137,21 +142,28 @@ fn kv_type(request: &Fields<'_>) -> Result<Option<KvType>, ApiError> {
     })
 }
 
-fn refuse_gpu_ids(request: &Fields<'_>) -> Result<(), ApiError> {
+/// `gpu_ids`; whether there are such GPUs is not known here.
+fn gpu_ids(request: &Fields<'_>) -> Result<Vec<usize>, ApiError> {
     let ids = request.list("gpu_ids")?.unwrap_or_default();
-    for (index, id) in ids.iter().enumerate() {
-        if whole(id).is_none_or(|id| id < 0) {
-            let path = format!("gpu_ids[{index}]");
-            return Err(wrong_type(&path, "a whole number of 0 or more", id));
-        }
+    if ids.len() > MAX_GPU_IDS {
+        return Err(ApiError::invalid_value(
+            "gpu_ids",
+            format!("`gpu_ids` must not name more than {MAX_GPU_IDS} GPUs."),
+        ));
     }
-    if ids.is_empty() {
-        return Ok(());
-    }
-    Err(ApiError::unsupported_parameter(
-        "gpu_ids",
-        "`gpu_ids` is known but not supported yet. Leave it out, or send [], to choose automatically.",
-    ))
+    let read = |(index, id)| {
+        let refuse = || {
+            wrong_type(
+                &format!("gpu_ids[{index}]"),
+                "a whole number of 0 or more",
+                id,
+            )
+        };
+        let number = whole(id).ok_or_else(refuse)?;
+        // A number that is too large is that of no GPU either.
+        usize::try_from(number.min(i128::from(u32::MAX))).map_err(|_| refuse())
+    };
+    ids.iter().enumerate().map(read).collect()
 }
 
 /// Words that nobody knows mean no drafts (reference 3.8).
@@ -206,6 +218,7 @@ mod tests {
                 chat_template_override: None,
                 cache_type_kv: None,
                 speculative_type: None,
+                gpu_ids: vec![],
                 cancel_id: None,
                 force_cancel_active: false,
             }
@@ -279,11 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn choosing_gpus_is_not_there_yet() {
-        good("gpu_ids", json!([]));
-        refused("gpu_ids", json!([0]), "unsupported_parameter");
-        refused("gpu_ids", json!(["0"]), "invalid_type");
-        refused("gpu_ids", json!(0), "invalid_type");
+    fn gpus_are_named_by_their_indexes() {
+        let ids = |value| good("gpu_ids", value).gpu_ids;
+        assert!(ids(Value::Null).is_empty());
+        assert!(ids(json!([])).is_empty());
+        assert_eq!(ids(json!([1, 0])), [1, 0]);
+        assert_eq!(ids(json!([1e30])), [u32::MAX as usize]);
+        refused("gpu_ids", json!(vec![0; MAX_GPU_IDS + 1]), "invalid_value");
+        assert_eq!(MAX_GPU_IDS, crate::llama::MAX_GPUS);
+        for wrong in [json!(["0"]), json!(0), json!([-1]), json!([0.5])] {
+            refused("gpu_ids", wrong, "invalid_type");
+        }
     }
 
     #[test]

@@ -24,14 +24,15 @@ use crossbeam_channel::Receiver;
 use super::cost::CostModel;
 use super::draft_model::DraftModel;
 use super::drafts::{DraftKind, NgramTables, RowCosts};
-use super::handle::{EngineParams, Shared};
+use super::handle::Shared;
 use super::metrics::EngineMetrics;
+use super::params::EngineParams;
 use super::planner::{Chunk, Limits, RunView, plan};
 use super::prefix::{HostCache, Sequences};
 use super::run::Run;
 use crate::constraint::limits::STEP_TIME;
 use crate::llama::{Batch, Context, SeqId, SeqState};
-use crate::sampling::cuda::StepSampler;
+use crate::sampling::cuda::{GpuSampling, StepSampler};
 use crate::stop::StopCause;
 
 /// Namespaces (API keys) whose texts drafts may come from, 1 MiB each.
@@ -58,6 +59,7 @@ pub(super) struct DecodeThread {
     row_steps: u32,
     drafts: DraftKind,
     draft_model: Option<DraftModel>,
+    gpu_sampling: GpuSampling,
     /// Draws where a GPU has the rows; none where they are drawn from on the host.
     step_sampler: Option<StepSampler>,
     limits: Limits,
@@ -93,6 +95,7 @@ impl DecodeThread {
                 params.drafts
             },
             draft_model,
+            gpu_sampling: params.gpu_sampling,
             step_sampler: None,
             limits: Limits {
                 max_step: params.max_step,

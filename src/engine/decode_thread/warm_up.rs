@@ -1,11 +1,12 @@
 //! The first decodes, before anybody waits for one.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::DecodeThread;
 use crate::engine::error::EngineError;
 use crate::llama::{DecodeOutcome, LlamaError, SeqId, Token};
-use crate::sampling::cuda::{GpuSampling, StepSampler};
+use crate::sampling::cuda::StepSampler;
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::StopFlag;
 
@@ -25,6 +26,10 @@ impl DecodeThread {
             self.cost.learn_rows(all as usize, took);
             if self.context.device_row(0).is_some() {
                 self.step_sampler = self.step_sampler();
+                let draws_on_gpu = self.step_sampler.is_some();
+                self.shared
+                    .draws_on_gpu
+                    .store(draws_on_gpu, Ordering::Relaxed);
             } else {
                 tracing::warn!(
                     "the logits are not where they are expected: they are copied to the host"
@@ -81,9 +86,8 @@ impl DecodeThread {
     /// What draws on the GPU, after a decode of a row of every sequence. None where that does not work: then the rows are copied,
     /// and drawn from on the host.
     fn step_sampler(&mut self) -> Option<StepSampler> {
-        let way = GpuSampling::from_environment();
         let gpu = self.context.device_row(0)?.gpu()?;
-        let tried = StepSampler::new(gpu, way).map_err(|error| error.to_string());
+        let tried = StepSampler::new(gpu, self.gpu_sampling).map_err(|error| error.to_string());
         let tried = tried.and_then(|sampler| match sampler {
             Some(sampler) => self.tried(sampler).map(Some),
             None => Ok(None),

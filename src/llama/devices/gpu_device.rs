@@ -44,6 +44,10 @@ impl GpuDevice {
             .collect()
     }
 
+    pub(in super::super) fn as_ptr(&self) -> sys::ggml_backend_dev_t {
+        self.handle.as_ptr()
+    }
+
     /// What it is called, as in `NVIDIA H200`.
     #[must_use]
     pub fn name(&self) -> &str {

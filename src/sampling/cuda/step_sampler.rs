@@ -13,7 +13,7 @@ use super::{GpuSampler, GpuSamplingError};
 use super::{Logits, NumberFormat, RowRequest, RowResult, Upload};
 use crate::llama::DeviceRow;
 
-/// Where rows are drawn from that a GPU has computed: the environment's `REIN_GPU_SAMPLING`.
+/// What draws from rows that a GPU has computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GpuSampling {
     /// Our kernels, where they run.
@@ -24,25 +24,6 @@ pub enum GpuSampling {
     Reference,
     /// Rows are copied to the host, where [`Sampler`](crate::sampling::Sampler) draws.
     Host,
-}
-
-impl GpuSampling {
-    /// What the environment says; an unknown word is told in the log and means [`Self::Kernels`].
-    #[must_use]
-    pub fn from_environment() -> Self {
-        let setting = std::env::var("REIN_GPU_SAMPLING").unwrap_or_default();
-        match setting.as_str() {
-            "" | "kernels" => Self::Kernels,
-            "reference" => Self::Reference,
-            "host" => Self::Host,
-            other => {
-                tracing::warn!(
-                    "REIN_GPU_SAMPLING={other} is unknown: take kernels, reference or host; kernels are used"
-                );
-                Self::Kernels
-            }
-        }
-    }
 }
 
 /// What could not be drawn.
