@@ -62,11 +62,16 @@ pub(super) fn build(
         Some(plan) => plan.context,
         None => host_context(&header, native_context, &options),
     };
+    let device = if model.is_on_gpu() {
+        Device::Cuda
+    } else {
+        Device::Cpu
+    };
     let engine = Engine::start(
         &model,
         EngineParams {
             draft_model,
-            ..engine_params(&options, context)
+            ..engine_params(&options, device, context)
         },
         flag,
     )?;
@@ -139,14 +144,9 @@ fn parallel(options: &LoadOptions) -> u32 {
     options.parallel.clamp(1, 256)
 }
 
-/// What the engine is started with, for runs of so many tokens. The draft model is not in it.
-pub(super) fn engine_params(options: &LoadOptions, context: u32) -> EngineParams {
+/// What the engine is started with on a device, for runs of so many tokens. The draft model is not in it.
+pub(super) fn engine_params(options: &LoadOptions, device: Device, context: u32) -> EngineParams {
     let parallel = parallel(options);
-    let device = if options.n_gpu_layers == 0 {
-        Device::Cpu
-    } else {
-        Backend::device()
-    };
     let defaults = EngineParams::on(device);
     let max_step = options
         .max_step_ms

@@ -2,6 +2,7 @@
 
 use rein::LoadOptions;
 use rein::llama::Backend;
+use rein::models::{GpuChoice, Split};
 
 use super::stand_in::on_device;
 use super::support::{answer, free_memory, load, load_with, options};
@@ -48,14 +49,17 @@ fn a_model_that_is_kept_off_the_device_takes_no_memory_of_it() {
 fn a_model_that_does_not_fit_is_refused_and_nothing_is_lost() {
     on_device(&[("MIB", "60")], || {
         let before = free_memory();
-        let refused = rein::LocalModel::load(super::models::smollm2(), options());
-        let error = refused.expect_err("it does not fit").to_string();
-        assert!(error.contains("out of memory"), "{error}");
-        assert_eq!(free_memory(), before);
-        let model = load_with(LoadOptions {
-            n_gpu_layers: 0,
+        let layers = |n_gpu_layers| LoadOptions {
+            n_gpu_layers,
             ..options()
-        });
+        };
+        let refused = rein::LocalModel::load(super::models::smollm2(), layers(99));
+        let error = refused.expect_err("it does not fit").to_string();
+        assert!(error.contains("Stand-in 0"), "{error}");
+        assert_eq!(free_memory(), before);
+        // Who leaves the number to rein gets as many as fit: none.
+        let model = load_with(layers(-1));
+        assert_eq!(free_memory(), before);
         assert_eq!(answer(&model, "Once upon a time", 8).len(), 8);
     });
 }
@@ -65,7 +69,10 @@ fn two_devices_share_a_model_and_give_all_memory_back() {
     on_device(&[("GPUS", "2")], || {
         let before = free_memory();
         assert_eq!(Backend::gpus()[1].name(), "Stand-in 1");
-        let model = load();
+        let model = load_with(LoadOptions {
+            gpus: GpuChoice::new(vec![0, 1], Split::default()).expect("two GPUs"),
+            ..options()
+        });
         let loaded = free_memory();
         for (gpu, (before, loaded)) in before.iter().zip(&loaded).enumerate() {
             assert!(before - loaded > 20 << 20, "{gpu}: {before}, {loaded}");

@@ -2,11 +2,11 @@
 //! run by their reference here; what is tested is everything around them.
 
 use rein::llama::Token;
+use rein::sampling::Xtc;
 use rein::sampling::cuda::GpuSampling;
-use rein::sampling::{TokenLogprobs, Xtc};
 use rein::{
     Constraint, Delta, GenerateRequest, Generation, LoadOptions, LocalModel, Prompt,
-    SamplingParams, StopCause,
+    SamplingParams, StopCause, TokenLogprob,
 };
 
 use super::stand_in::on_device;
@@ -84,7 +84,7 @@ fn request(i: usize, sampling: &SamplingParams) -> GenerateRequest {
 }
 
 /// Reads a generation to its end: its tokens, and what was told of their probabilities.
-fn finish(generation: Generation) -> (Vec<Token>, Vec<TokenLogprobs>) {
+fn finish(generation: Generation) -> (Vec<Token>, Vec<TokenLogprob>) {
     let (mut drawn, mut told) = (Vec::new(), Vec::new());
     for delta in generation {
         match delta {

@@ -23,6 +23,8 @@ pub fn options() -> LoadOptions {
         context: 1024,
         parallel: 4,
         threads: 1,
+        // As on the CPU: what a decode gives depends a little on its shape.
+        max_chunk: Some(512),
         ..LoadOptions::default()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rein::llama::{Batch, Context, ContextParams, DecodeOutcome, SeqId, Token};
+use rein::llama::{Backend, Batch, Context, ContextParams, DecodeOutcome, SeqId, Token};
+use rein::models::{GpuChoice, Split};
 use rein::{LoadOptions, LocalModel};
 
 use super::models::{gemma, smollm2};
@@ -12,9 +13,14 @@ use super::support::{answer, load, options, words};
 /// Greedy tokens of a model on the device and of the same model off it. Both see the same settings, attention included, and
 /// the device's arithmetic is the processor's, so they are the same token for token.
 fn check(file: &Path) {
+    Backend::init().expect("llama.cpp starts");
+    // On all devices there are, however few would do.
+    let all = (0..Backend::gpus().len()).collect();
+    let gpus = GpuChoice::new(all, Split::default()).expect("each once");
     let load = |n_gpu_layers| {
         let options = LoadOptions {
             n_gpu_layers,
+            gpus: gpus.clone(),
             ..options()
         };
         LocalModel::load(file, options).expect("the model loads")
