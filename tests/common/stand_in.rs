@@ -20,10 +20,7 @@ fn sources_changed() -> Option<SystemTime> {
     let files = fs::read_dir(SOURCES).expect("the sources are there");
     let files = files.map(|file| file.expect("a file").path());
     let ggml = Path::new(env!("REIN_LLAMA_INCLUDE")).join("ggml-backend.h");
-    files
-        .chain([ggml])
-        .filter_map(|path| modified(&path))
-        .max()
+    files.chain([ggml]).filter_map(|path| modified(&path)).max()
 }
 
 /// The directory for `REIN_BACKEND_DIR`: the device's library is in it, compiled when its sources are newer.

@@ -87,8 +87,6 @@ pub fn words(n: usize) -> String {
     const LIST: [&str; 7] = [
         "river", "stone", "lantern", "copper", "harbour", "garden", "engine",
     ];
-    let chosen: Vec<&str> = (0..n)
-        .map(|i| LIST[(i * i + i / 3) % LIST.len()])
-        .collect();
+    let chosen: Vec<&str> = (0..n).map(|i| LIST[(i * i + i / 3) % LIST.len()]).collect();
     chosen.join(" ")
 }
