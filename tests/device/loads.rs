@@ -29,7 +29,7 @@ fn stops<T>(make: Make<'_, T>) -> Vec<usize> {
     let asked = Cell::new(0_usize);
     let last = RefCell::new(free_memory());
     let changes = RefCell::new(Vec::<usize>::new());
-    let result = make(&|| {
+    let whole = make(&|| {
         let gpus = Backend::gpus().iter();
         let mut last = last.borrow_mut();
         for (gpu, last) in gpus.zip(last.iter_mut()) {
@@ -42,7 +42,7 @@ fn stops<T>(make: Make<'_, T>) -> Vec<usize> {
         asked.set(asked.get() + 1);
         false
     });
-    result.expect("nothing stops it");
+    whole.expect("nothing stops it");
     let all = asked.get();
     let near = changes
         .borrow()

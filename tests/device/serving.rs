@@ -1,7 +1,7 @@
 //! `rein serve` with the device.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ use super::stand_in;
 struct Server {
     process: Child,
     address: String,
+    /// Open until the end: the server has more to say.
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 impl Drop for Server {
@@ -39,9 +41,11 @@ impl Server {
         let mut server = Self {
             process,
             address: String::new(),
+            stdout: stdout.lines(),
         };
-        server.address = stdout
-            .lines()
+        server.address = server
+            .stdout
+            .by_ref()
             .map_while(Result::ok)
             .find_map(|line| {
                 let (_, rest) = line.split_once("Listening on http://")?;

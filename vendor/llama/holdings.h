@@ -9,7 +9,7 @@ namespace rein {
 
 // While one lives it notes which buffers and backends (streams of a device) this thread makes and frees. llama.cpp holds
 // each by a bare pointer for a few allocations before it has an owner; where one of those throws (stoppable.h) nobody frees
-// it. One at a time on a thread.
+// it. One at a time on a thread. Where the linker does not send ggml's functions here (build.rs) nothing is noted.
 class holdings {
   public:
     holdings() noexcept;
