@@ -12,6 +12,7 @@
 
 mod attention;
 mod closing;
+pub mod copy_cost;
 pub mod cost;
 mod decode_thread;
 mod draft_model;

@@ -192,6 +192,12 @@ impl Run {
         }
     }
 
+    /// True where somebody waits for its next token.
+    pub(super) fn is_streaming(&self) -> bool {
+        let view = self.view();
+        view.remaining == 1 && !view.parked
+    }
+
     pub(super) fn view(&self) -> RunView {
         RunView {
             remaining: self.remaining(),

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use super::DecodeThread;
 use crate::engine::drafts::{DraftKind, RunDrafts};
 use crate::engine::metrics::EngineMetrics;
-use crate::engine::prefix::{Assignment, Found, Scope, Source};
+use crate::engine::prefix::{Assignment, Scope, Source};
 use crate::engine::run::{Awaited, Run};
-use crate::llama::{LlamaError, SeqId, Token};
+use crate::llama::{LlamaError, SeqId};
 
 /// Tokens that are worth the copying to host memory when their sequence is taken.
 const MIN_RESCUE: usize = 32;
@@ -142,24 +142,9 @@ impl DecodeThread {
         Ok(0)
     }
 
-    fn fetch_from_host(&mut self, run: &Run, seq: SeqId) -> Result<usize, LlamaError> {
-        if let Some(found) = self.find_in_host(run) {
-            let restored = self.context.restore(seq, self.host.get(found));
-            if let Err(error) = restored {
-                tracing::warn!(%error, "a cached prefix is computed again");
-            } else if self.context.truncate(seq, found.shared as u32)?
-                && self.is_whole(seq, found.shared)?
-            {
-                return Ok(found.shared);
-            }
-        }
-        self.context.truncate(seq, 0)?;
-        Ok(0)
-    }
-
     /// True where a sequence cut to `keep` tokens has all that the next token attends to. A sliding
     /// window may have moved past what is needed.
-    fn is_whole(&self, seq: SeqId, keep: usize) -> Result<bool, LlamaError> {
+    pub(super) fn is_whole(&self, seq: SeqId, keep: usize) -> Result<bool, LlamaError> {
         let Some(bounds) = self.context.bounds(seq)? else {
             return Ok(keep == 0);
         };
@@ -172,18 +157,8 @@ impl DecodeThread {
         Ok(bounds.end as usize == keep && bounds.first <= needed_from)
     }
 
-    /// How many tokens of a run's prompt host memory has.
-    fn in_host(&self, run: &Run) -> usize {
-        self.find_in_host(run).map_or(0, |found| found.shared)
-    }
-
-    fn find_in_host(&self, run: &Run) -> Option<Found> {
-        let namespace = self.scope(run).in_host()?;
-        self.host.find(&run.tokens, namespace, self.max_cut())
-    }
-
     /// With whom a run shares prefixes.
-    fn scope(&self, run: &Run) -> Scope {
+    pub(super) fn scope(&self, run: &Run) -> Scope {
         if !run.deterministic {
             Scope::Namespace(run.namespace)
         } else if self.max_cut() == usize::MAX {
@@ -219,32 +194,6 @@ impl DecodeThread {
                 let tokens = tokens.to_vec();
                 self.keep_in_host(seq, tokens, scope);
             }
-        }
-    }
-
-    /// A failure costs no more than the prefix.
-    fn keep_in_host(&mut self, seq: SeqId, tokens: Vec<Token>, scope: Scope) {
-        let Some(namespace) = scope.in_host() else {
-            return;
-        };
-        let max_cut = self.max_cut();
-        if self.host.covers(&tokens, namespace, max_cut) {
-            return;
-        }
-        let saved = self.context.state_len(seq).and_then(|len| {
-            if self.host.takes(len) {
-                self.context.save(seq).map(Some)
-            } else {
-                Ok(None)
-            }
-        });
-        match saved {
-            Ok(Some(state)) => {
-                let bytes = state.len() + std::mem::size_of_val(&tokens[..]);
-                self.host.insert(tokens, namespace, state, bytes, max_cut);
-            }
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "a prefix is not kept"),
         }
     }
 

@@ -8,6 +8,7 @@ mod drafting;
 mod drawing;
 mod ending;
 mod forcing;
+mod host_memory;
 mod rows;
 mod step;
 mod warm_up;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use super::copy_cost::CopyCost;
 use super::cost::CostModel;
 use super::draft_model::DraftModel;
 use super::drafts::{DraftKind, NgramTables, RowCosts};
@@ -50,6 +52,7 @@ pub(super) struct DecodeThread {
     sequences: Sequences,
     /// Prefixes that have no sequence any more.
     host: HostCache<SeqState>,
+    copy_cost: CopyCost,
     cost: CostModel,
     /// What runs of a namespace wrote, for drafts.
     tables: NgramTables,
@@ -85,6 +88,7 @@ impl DecodeThread {
             active: Vec::new(),
             sequences: Sequences::new(n_seq_max),
             host: HostCache::new(params.host_cache_bytes),
+            copy_cost: CopyCost::default(),
             cost: CostModel::new(n_seq_max as usize),
             tables: NgramTables::new(MAX_DRAFT_NAMESPACES),
             row_costs: RowCosts::new(MAX_DRAFT_ROWS),

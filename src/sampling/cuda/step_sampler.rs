@@ -48,7 +48,7 @@ pub struct StepSampler {
 #[derive(Debug)]
 enum Drawing {
     #[cfg(feature = "cuda")]
-    Kernels(GpuSampler),
+    Kernels(Box<GpuSampler>),
     Reference {
         sampler: ReferenceSampler,
         /// The rows, on the host. One is kept for each row that there ever was, so that its memory is.
@@ -89,7 +89,7 @@ fn kernels(gpu: usize) -> Result<Drawing, StepSamplerError> {
     let gpu = crate::llama::Gpu::open(gpu)
         .map_err(|error| StepSamplerError::NoKernels(error.to_string()))?;
     let stream = gpu.context().default_stream();
-    Ok(Drawing::Kernels(GpuSampler::new(stream)?))
+    Ok(Drawing::Kernels(Box::new(GpuSampler::new(stream)?)))
 }
 
 #[cfg(not(feature = "cuda"))]
