@@ -19,6 +19,9 @@ profile=default
 # For each target; a longer hunt is 'make fuzz'.
 fuzz_seconds=30
 
+# Of what scripts/device-test.sh runs on a device that is not the processor, what takes two minutes.
+on_device='test(/^stop::/) or test(/^cancel::/) or test(/^correctness::/)'
+
 build() { scripts/build.sh >/dev/null; }
 models() { scripts/models.sh all >/dev/null; }
 suite() { scripts/schema-suite.sh >/dev/null; }
@@ -30,6 +33,7 @@ step 'models' models
 step 'schema test suite' suite
 step 'tests' cargo nextest run --release --locked --profile "$profile" "$@"
 [ "$#" -eq 0 ] || exit 0
+step 'stops and answers on a device' scripts/device-test.sh --test engine --test http -E "$on_device"
 step 'template oracle' scripts/template-oracle.sh
 step 'doctests' cargo test --release --locked --doc
 step 'client tests' scripts/client-tests.sh
