@@ -298,7 +298,7 @@ mod tests {
         assert!(ids(json!([])).is_empty());
         assert_eq!(ids(json!([1, 0])), [1, 0]);
         assert_eq!(ids(json!([1e30])), [u32::MAX as usize]);
-        refused("gpu_ids", json!([0; MAX_GPU_IDS + 1]), "invalid_value");
+        refused("gpu_ids", json!(vec![0; MAX_GPU_IDS + 1]), "invalid_value");
         assert_eq!(MAX_GPU_IDS, crate::llama::MAX_GPUS);
         for wrong in [json!(["0"]), json!(0), json!([-1]), json!([0.5])] {
             refused("gpu_ids", wrong, "invalid_type");
