@@ -1,7 +1,7 @@
 //! [`MemoryUse`]: what a model and a context over it take of each device.
 
 use super::operation::Operation;
-use super::{Backend, Context, EmbeddingContext, LlamaError, shim};
+use super::{Backend, Context, EmbeddingContext, GpuDevice, LlamaError, shim};
 
 /// Bytes that a model and a context over it take in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,7 +48,7 @@ impl Context {
     ///
     /// Scratch memory that a backend takes while it computes is not in it.
     pub fn memory_use(&self) -> Result<ContextMemory, LlamaError> {
-        let devices: Vec<_> = Backend::gpus().iter().map(|gpu| gpu.as_ptr()).collect();
+        let devices: Vec<_> = Backend::gpus().iter().map(GpuDevice::as_ptr).collect();
         let mut sizes = vec![[0_u64; 3]; devices.len() + 1];
         shim::call(Operation::ReadMemory, |err| {
             // SAFETY: the context is alive, and there is room for three numbers for each device and three more.

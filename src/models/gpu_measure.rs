@@ -10,7 +10,7 @@ use crate::engine::pooled::{EmbeddingEngineParams, EmbeddingError};
 use crate::engine::{EngineError, EngineParams};
 use crate::llama::{
     Backend, Context, ContextParams, DeviceMemory, EmbeddingContext, EmbeddingContextParams,
-    FlashAttention, LlamaError, Model, ModelParams, Placement,
+    FlashAttention, LlamaError, MemoryUse, Model, ModelParams, Placement,
 };
 
 /// The GPUs as they will be once something that takes so many bytes of each is gone.
@@ -136,7 +136,7 @@ fn context_needs(
 ) -> Result<Vec<u64>, LoadError> {
     let context = Context::new(model, shape, should_stop)?;
     let memory = context.memory_use()?;
-    Ok(memory.gpus.into_iter().map(|gpu| gpu.total()).collect())
+    Ok(memory.gpus.into_iter().map(MemoryUse::total).collect())
 }
 
 /// The most rows with logits of one decode that the engine asks for where it verifies drafts, at least as many as its
