@@ -6,13 +6,14 @@ PORT = 8888
 MODEL =
 ARGS =
 
-.PHONY: help run test fuzz bench lint cuda gpu-test gpu-bench
+.PHONY: help run test device-test fuzz bench lint cuda gpu-test gpu-bench
 
 help:
 	@echo 'make run     build, fetch the default model and serve it on http://$(HOST):$(PORT)'
 	@echo '             (HOST=, PORT=, MODEL=file.gguf, ARGS="more of rein serve" change that)'
 	@echo 'make test    every test: units, real models, documentation examples, clients, fuzzing'
 	@echo '             (ARGS="stop::registry" chooses, in the words of cargo nextest run)'
+	@echo 'make device-test  the tests of the engine on a device that is not the processor, without a GPU'
 	@echo 'make fuzz    fuzzing, a minute for each target (ARGS="600 reasoning" chooses)'
 	@echo 'make lint    format, clippy, licences, documentation'
 	@echo 'make bench   rein and llama-server, one after the other, as a table of ratios'
@@ -27,6 +28,9 @@ run:
 
 test:
 	@scripts/test.sh $(ARGS)
+
+device-test:
+	@scripts/device-test.sh $(ARGS)
 
 fuzz:
 	@scripts/fuzz.sh $(or $(ARGS),60)

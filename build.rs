@@ -21,12 +21,16 @@ fn main() {
     // Set by cargo for direct dependents of a crate with `links = "llama"`.
     let root = env::var_os("DEP_LLAMA_ROOT")
         .expect("DEP_LLAMA_ROOT is not set: llama-cpp-sys-2 must be a direct dependency");
+    let include = PathBuf::from(root).join("include");
+    // Tests compile a device against ggml's headers (tests/common/stand_in.rs).
+    println!("cargo:rustc-env=REIN_LLAMA_INCLUDE={}", include.display());
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .include(PathBuf::from(root).join("include"))
+        .include(include)
         .file("vendor/llama/shim.cpp")
         .file("vendor/llama/stoppable.cpp")
+        .file("vendor/llama/holdings.cpp")
         .file("vendor/llama/cpu_kernels.cpp")
         .file("kernels/cpu/quant_gemm.cpp")
         .file("kernels/cpu/attention.cpp")
@@ -46,9 +50,20 @@ fn main() {
         .flag_if_supported("-ffp-contract=off")
         .compile("rein_sampling_reference");
 
-    // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h).
+    // Clearing the KV cells of a new context can be stopped (vendor/llama/stoppable.h), and what a load takes of devices is
+    // noted (vendor/llama/holdings.h).
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
-        println!("cargo:rustc-link-arg=-Wl,--wrap=ggml_backend_buffer_clear");
+        for function in [
+            "backend_buffer_clear",
+            "backend_buft_alloc_buffer",
+            "backend_alloc_ctx_tensors_from_buft",
+            "backend_buffer_free",
+            "backend_dev_init",
+            "backend_free",
+            "backend_sched_new",
+        ] {
+            println!("cargo:rustc-link-arg=-Wl,--wrap=ggml_{function}");
+        }
         // The library of ggml's CUDA backend takes ggml from the executable that loads it: there must be one ggml in
         // the process. `operator new` needs no mention: libstdc++ refers to it.
         println!("cargo:rustc-link-arg=-Wl,--export-dynamic-symbol=ggml_*");

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::llama::{PlacementError, Shares};
 use crate::models::{GpuChoice, Split};
+use crate::sampling::cuda::GpuSampling;
 
 /// Which GPUs a model goes to, and how it is spread over them.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +31,23 @@ pub(super) struct GpuArgs {
     /// With --split-mode none: the GPU that takes the model
     #[arg(long, value_name = "N", env = "REIN_MAIN_GPU")]
     main_gpu: Option<usize>,
+    /// What draws tokens from logits that a GPU has computed: rein's kernels on it, the same source compiled for the
+    /// CPU (to look for faults), or the CPU's own sampler
+    #[arg(
+        long,
+        value_name = "WHERE",
+        default_value = "kernels",
+        env = "REIN_GPU_SAMPLING"
+    )]
+    gpu_sampling: SamplingPlace,
+}
+
+/// What draws tokens from logits that a GPU has computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SamplingPlace {
+    Kernels,
+    Reference,
+    Host,
 }
 
 /// How a model is spread over GPUs.
@@ -40,6 +58,15 @@ enum SplitMode {
 }
 
 impl GpuArgs {
+    /// What is to draw tokens.
+    pub(super) fn sampling(&self) -> GpuSampling {
+        match self.gpu_sampling {
+            SamplingPlace::Kernels => GpuSampling::Kernels,
+            SamplingPlace::Reference => GpuSampling::Reference,
+            SamplingPlace::Host => GpuSampling::Host,
+        }
+    }
+
     /// What is asked for. That the GPUs are there is seen when a model is loaded.
     pub(super) fn choice(&self) -> Result<GpuChoice, PlacementError> {
         let shares = match &self.tensor_split[..] {

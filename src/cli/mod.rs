@@ -75,6 +75,7 @@ fn expand_long_shorts(args: impl Iterator<Item = OsString>) -> impl Iterator<Ite
         Some("-sm") => "--split-mode".into(),
         Some("-ts") => "--tensor-split".into(),
         Some("-mg") => "--main-gpu".into(),
+        Some("-ub") => "--ubatch-size".into(),
         _ => arg,
     })
 }
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn llama_servers_flags_are_understood() {
-        let line = "rein serve -m x.gguf -c 4096 -np 2 -t 3 -ngl 0 -sm layer -ts 3,1 -mg 0 --host 127.0.0.1 --port 1 --api-key k --metrics --slots";
+        let line = "rein serve -m x.gguf -c 4096 -np 2 -t 3 -ngl 0 -sm layer -ts 3,1 -mg 0 -ub 256 --host 127.0.0.1 --port 1 --api-key k --metrics --slots";
         let args = expand_long_shorts(line.split(' ').map(OsString::from));
         Cli::try_parse_from(args).unwrap();
     }

@@ -93,6 +93,7 @@ impl ModelArgs {
             threads: self.threads,
             n_gpu_layers: self.n_gpu_layers,
             gpus: self.gpus.choice()?,
+            gpu_sampling: self.gpus.sampling(),
             kv_type: self.cache_type_kv,
             drafts: self.speculative_type.unwrap_or_else(|| self.usual_drafts()),
             draft_model: self.model_draft.clone(),

@@ -34,9 +34,12 @@ pub(super) struct ServeArgs {
     /// Runs that may wait for a place; more are answered 429
     #[arg(long, value_name = "N", default_value_t = 64, env = "REIN_MAX_QUEUE")]
     max_queue: usize,
-    /// How long others may compute between two tokens of a stream
-    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..), env = "REIN_MAX_STEP_MS")]
-    max_step_ms: u32,
+    /// How long others may compute between two tokens of a stream [default: 100, on GPUs 35]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..), env = "REIN_MAX_STEP_MS")]
+    max_step_ms: Option<u32>,
+    /// The most prompt tokens that are computed at once [default: 512, on GPUs 2048]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(32..=4096), env = "REIN_UBATCH_SIZE")]
+    ubatch_size: Option<u32>,
     /// Wall clock of every generation; 0 means none
     #[arg(
         long,
@@ -99,6 +102,7 @@ pub(super) fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let mut load = args.load.load_options(args.parallel)?;
     load.max_queue = args.max_queue;
     load.max_step_ms = args.max_step_ms;
+    load.max_chunk = args.ubatch_size;
     let config = ServerConfig {
         host: args.host,
         port: args.port,

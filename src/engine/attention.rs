@@ -1,6 +1,6 @@
 //! [`flash_attention`]: whether attention is computed in one fused operation.
 
-use super::handle::EngineParams;
+use super::params::EngineParams;
 use crate::llama::{Backend, FlashAttention, Model};
 
 /// Scratch memory that attention without the fused operation may take, in bytes.
@@ -22,7 +22,7 @@ pub(super) fn flash_attention(model: &Model, params: &EngineParams) -> FlashAtte
     let n_ctx_seq = u64::from(params.n_ctx / params.parallel.max(1));
     let scratch = 4 * u64::from(model.n_head()) * n_ctx_seq * u64::from(params.max_chunk);
     let is_better_fused = Backend::has_cpu_kernels() || model.n_swa() > 0 || scratch > MAX_SCRATCH;
-    if params.kv_type.is_quantised() || model.may_be_on_gpu() || is_better_fused {
+    if params.kv_type.is_quantised() || model.is_on_gpu() || is_better_fused {
         FlashAttention::Auto
     } else {
         FlashAttention::Off

@@ -11,7 +11,7 @@ const INITIAL_TOKEN_SECONDS: f64 = 0.006;
 
 /// The sizes of prompt chunks, in tokens: few, so that llama.cpp can reuse its compute graphs, and so that each
 /// has a cost of its own. (A token of a chunk of 8 costs twice as much as one of 64.)
-pub const CHUNK_SIZES: [usize; 10] = [8, 16, 24, 32, 48, 64, 96, 128, 256, 512];
+pub const CHUNK_SIZES: [usize; 12] = [8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 2048];
 
 /// A chunk behind no more tokens than this tells what its size costs; one behind more tells what depth costs.
 const SHALLOW: usize = 256;

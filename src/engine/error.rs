@@ -45,6 +45,12 @@ pub(super) enum DrawError {
     /// There is nothing to draw.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
+    /// The kernels failed.
+    #[error("{0}")]
+    Gpu(String),
+    /// The run has ended meanwhile.
+    #[error("the run has ended already")]
+    Gone,
 }
 
 /// Why a run was not accepted. Nothing was computed.

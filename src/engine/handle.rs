@@ -3,77 +3,23 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Thread};
-use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError};
 use tokio::sync::mpsc;
 
-use super::attention::flash_attention;
 use super::closing::{Closing, join};
-use super::decode_thread::{DecodeThread, MAX_DRAFT_ROWS};
+use super::decode_thread::DecodeThread;
 use super::draft_model::DraftModel;
 use super::drafts::DraftKind;
 use super::dry::DryCache;
 use super::error::{EngineError, SubmitError};
-use super::grid::GRID;
+use super::params::EngineParams;
 use super::run::{Run, RunSpec};
 use super::run_handle::RunHandle;
 use crate::constraint::{Constraint, ConstraintError, LazyCompiler, MaskWorker, Matcher};
-use crate::llama::{Context, ContextParams, KvType, Model, Token};
+use crate::llama::{Context, Model, Token};
 use crate::sampling::{Sampler, SamplingParams};
 use crate::stop::{StopCause, StopFlag};
-
-/// The shape and the limits of an engine.
-#[derive(Debug, Clone)]
-pub struct EngineParams {
-    /// KV cells in all, divided evenly among `parallel` sequences.
-    pub n_ctx: u32,
-    /// Runs that compute at the same time, 1..=256.
-    pub parallel: u32,
-    /// Threads that compute.
-    pub threads: u32,
-    /// Element type of the KV cells.
-    pub kv_type: KvType,
-    /// Where drafts come from.
-    pub drafts: DraftKind,
-    /// The model that [`DraftKind::Model`] asks.
-    pub draft_model: Option<Model>,
-    /// Whether attention is one fused operation; `None` takes what was measured to be best here.
-    pub flash_attention: Option<bool>,
-    /// Runs that may wait for a sequence; more are refused.
-    pub max_queue: usize,
-    /// How long a step may take while somebody is decoding.
-    pub max_step: Duration,
-    /// The most prompt tokens of one decode.
-    pub max_chunk: u32,
-    /// Host memory for prefixes that have no sequence any more, in bytes; 0 keeps none.
-    pub host_cache_bytes: usize,
-    /// Events that are buffered for a client that reads slowly, before its run is parked.
-    pub event_buffer: usize,
-    /// How long a parked run is kept before it is given up.
-    pub slow_client: Duration,
-}
-
-impl Default for EngineParams {
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(4, std::num::NonZero::get);
-        Self {
-            n_ctx: 0,
-            parallel: 4,
-            threads: threads as u32,
-            kv_type: KvType::default(),
-            drafts: DraftKind::Off,
-            draft_model: None,
-            flash_attention: None,
-            max_queue: 64,
-            max_step: Duration::from_millis(100),
-            max_chunk: 512,
-            host_cache_bytes: 1 << 30,
-            event_buffer: 256,
-            slow_client: Duration::from_secs(60),
-        }
-    }
-}
 
 /// What the decode thread and its handles share.
 #[derive(Debug)]
@@ -84,6 +30,8 @@ pub(super) struct Shared {
     /// that it never counts nowhere.
     pub(super) running: AtomicUsize,
     pub(super) closing: Closing,
+    /// Set once, while the engine starts.
+    pub(super) draws_on_gpu: AtomicBool,
     pub(super) slots: Mutex<Vec<SlotView>>,
 }
 
@@ -145,20 +93,7 @@ impl Engine {
         if !model.is_causal_lm() {
             return Err(EngineError::NotCausal);
         }
-        let context = Context::new(
-            model,
-            &ContextParams {
-                n_ctx: params.n_ctx,
-                n_seq_max: params.parallel,
-                // A chunk of a deterministic run has to fit.
-                n_batch: params.max_chunk.max(GRID as u32),
-                n_outputs: outputs(&params),
-                n_threads: params.threads,
-                kv_type: params.kv_type,
-                flash_attention: flash_attention(model, &params),
-            },
-            &|| flag.is_set(),
-        )?;
+        let context = Context::new(model, &params.context(model), &|| flag.is_set())?;
         let masks = MaskWorker::spawn()?;
         if !context.has_memory() {
             return Ok(Self::without_generation(model, params, masks));
@@ -169,6 +104,7 @@ impl Engine {
             waiting: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             closing: Closing::default(),
+            draws_on_gpu: AtomicBool::new(false),
             slots: Mutex::new(vec![SlotView::default(); context.n_seq_max() as usize]),
         });
         // `waiting` bounds the queue; the channel's own bound leaves room for what is withdrawn.
@@ -210,6 +146,7 @@ impl Engine {
                 waiting: AtomicUsize::new(0),
                 running: AtomicUsize::new(0),
                 closing: Closing::default(),
+                draws_on_gpu: AtomicBool::new(false),
                 slots: Mutex::default(),
             }),
             queue,
@@ -243,6 +180,12 @@ impl Engine {
     #[must_use]
     pub fn params(&self) -> &EngineParams {
         &self.params
+    }
+
+    /// True where tokens are drawn where a GPU has the logits, but for what its kernels lack.
+    #[must_use]
+    pub fn draws_on_gpu(&self) -> bool {
+        self.shared.draws_on_gpu.load(Ordering::Relaxed)
     }
 
     /// What every sequence is doing.
@@ -400,23 +343,8 @@ fn draft_model(
     }
     let draft = params.draft_model.as_ref();
     let draft = draft.ok_or(EngineError::NoDraftModel)?;
-    let shape = ContextParams {
-        n_ctx: params.n_ctx,
-        n_seq_max: params.parallel,
-        n_threads: params.threads,
-        kv_type: params.kv_type,
-        flash_attention: flash_attention(draft, params),
-        ..ContextParams::default()
-    };
+    let shape = params.draft_context(draft);
     DraftModel::new(draft, main, &shape, &|| flag.is_set()).map(Some)
-}
-
-/// Rows whose logits are wanted at once.
-fn outputs(params: &EngineParams) -> u32 {
-    match params.drafts {
-        DraftKind::Off => params.parallel,
-        _ => params.parallel.max(MAX_DRAFT_ROWS as u32),
-    }
 }
 
 impl Drop for Engine {

@@ -6,7 +6,7 @@
 //!
 //! [`pooled`] is the same for embeddings and scores, with a context and a thread of its own.
 //!
-//! The pure parts are [`planner`] (which rows the next step computes), [`prefix`] (which sequence a run
+//! The pure parts are [`planner`] (which rows the next step computes), [`grouping`] (which of them together), [`prefix`] (which sequence a run
 //! takes), [`drafts`] (guesses at the next tokens), [`text`] (bytes → characters, stop strings) and [`cost`]
 //! (how long things take).
 
@@ -20,8 +20,10 @@ mod dry;
 mod error;
 mod events;
 mod grid;
+pub mod grouping;
 mod handle;
 mod metrics;
+mod params;
 pub mod planner;
 pub mod pooled;
 pub mod prefix;
@@ -33,6 +35,7 @@ pub mod text;
 pub use dry::dry_breakers;
 pub use error::{EngineError, SubmitError};
 pub use events::{FinishReason, PromptProgress, RunEvent, Summary, Timings, Usage};
-pub use handle::{Engine, EngineParams, RunView, SlotView};
+pub use handle::{Engine, RunView, SlotView};
+pub use params::EngineParams;
 pub use run::RunSpec;
 pub use run_handle::RunHandle;

@@ -68,6 +68,12 @@ impl Batch {
         self.seqs.iter().map(|&seq| SeqId(seq as u32))
     }
 
+    /// The rows that logits are wanted for, in ascending order.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = usize> {
+        let outputs = self.outputs.iter().enumerate();
+        outputs.filter_map(|(row, &wanted)| (wanted != 0).then_some(row))
+    }
+
     /// The C view of the rows; valid until the batch is changed or dropped.
     pub(super) fn as_native(&mut self) -> sys::llama_batch {
         self.seq_counts.clear();

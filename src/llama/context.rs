@@ -9,56 +9,11 @@ use std::sync::{Mutex, PoisonError};
 
 use llama_cpp_sys_2 as sys;
 
+use super::logits_tap::LogitsTap;
 use super::operation::Operation;
 use super::stop_check::StopCheck;
 use super::threadpool::Threadpool;
-use super::{Batch, KvType, LlamaError, Model, SeqId, backend, shim};
-
-/// The shape of a context.
-#[derive(Debug, Clone)]
-pub struct ContextParams {
-    /// KV cells in all, divided evenly among the sequences.
-    pub n_ctx: u32,
-    /// Sequences, 1..=256 (llama.cpp's limit).
-    pub n_seq_max: u32,
-    /// The most rows of one decode.
-    pub n_batch: u32,
-    /// The most rows of one decode with logits, of one sequence or of all; at least one a sequence is
-    /// possible in any case.
-    pub n_outputs: u32,
-    /// The threads that compute.
-    pub n_threads: u32,
-    /// Element type of keys and values.
-    pub kv_type: KvType,
-    /// Whether attention is computed in one fused operation.
-    pub flash_attention: FlashAttention,
-}
-
-impl Default for ContextParams {
-    fn default() -> Self {
-        Self {
-            n_ctx: 0,
-            n_seq_max: 1,
-            n_batch: 512,
-            n_outputs: 0,
-            n_threads: 1,
-            kv_type: KvType::default(),
-            flash_attention: FlashAttention::default(),
-        }
-    }
-}
-
-/// Whether attention is one fused operation (flash attention), or products with a softmax between them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FlashAttention {
-    /// Where the backend has it.
-    #[default]
-    Auto,
-    /// Always; quantised values need it.
-    On,
-    /// Never.
-    Off,
-}
+use super::{Batch, ContextParams, FlashAttention, LlamaError, Model, SeqId, backend, shim};
 
 /// What became of a decode that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,13 +47,18 @@ struct AbortSlot {
 /// one thread computes, and nothing else touches it. What crosses threads into a running decode is
 /// what the abort check reads.
 pub struct Context {
-    ptr: NonNull<sys::llama_context>,
+    pub(super) ptr: NonNull<sys::llama_context>,
     abort: Box<AbortSlot>,
-    n_vocab: usize,
+    pub(super) n_vocab: usize,
     n_batch: u32,
-    n_seq_max: u32,
+    pub(super) n_seq_max: u32,
     n_ctx_seq: u32,
+    /// The rows of the last batch that have logits, in ascending order.
+    pub(super) outputs: Vec<usize>,
+    /// A row that was copied from the device.
+    pub(super) copied: Vec<f32>,
     // Dropped after the context itself (see `Drop`), in this order.
+    pub(super) tap: Option<LogitsTap>,
     threadpool: Threadpool,
     model: Model,
     not_sync: PhantomData<Cell<()>>,
@@ -153,7 +113,18 @@ impl Context {
         native.kv_unified = false;
         native.swa_full = false;
         native.no_perf = true;
-        Self::with_native(model, native, should_stop)
+        if !params.logits_on_device {
+            return Self::with_native(model, native, should_stop);
+        }
+        // Drafts have several outputs of one sequence.
+        native.n_outputs_max_per_seq = native.n_outputs_max;
+        let tap = LogitsTap::new(n_seq_max);
+        let mut samplers = tap.configs();
+        native.samplers = samplers.as_mut_ptr();
+        native.n_samplers = samplers.len();
+        let mut context = Self::with_native(model, native, should_stop)?;
+        context.tap = Some(tap);
+        Ok(context)
     }
 
     /// Makes a context of these parameters, with compute threads and an abort callback of its own.
@@ -211,6 +182,9 @@ impl Context {
                 n_seq_max: native.n_seq_max,
                 // SAFETY: a getter on a live context.
                 n_ctx_seq: unsafe { sys::llama_n_ctx_seq(ptr.as_ptr()) },
+                outputs: Vec::new(),
+                copied: Vec::new(),
+                tap: None,
                 threadpool,
                 model: model.clone(),
                 not_sync: PhantomData,
@@ -263,7 +237,8 @@ impl Context {
         self.n_batch
     }
 
-    /// Computes the rows of a batch.
+    /// Computes the rows of a batch, and waits until they are: GPU backends only queue the work, and what is measured,
+    /// stopped and planned here is the computing.
     ///
     /// `should_abort` is asked after every graph node on the CPU (hundreds of times a second); where it
     /// says true the decode ends within milliseconds, and the rows of *every* sequence in the batch are
@@ -289,6 +264,10 @@ impl Context {
             unsafe { shim::rein_decode(self.ptr.as_ptr(), &raw const native, err) }
         });
         self.abort.check.set(None);
+        self.outputs.clear();
+        if self.tap.is_some() {
+            self.outputs.extend(batch.outputs());
+        }
         match status? {
             0 => Ok(DecodeOutcome::Done),
             1 => Ok(DecodeOutcome::NoCells),
@@ -320,22 +299,6 @@ impl Context {
             });
         }
         self.model.vocab().check(batch.tokens())
-    }
-
-    /// The logits of a row of the last batch, one for each token of the vocabulary. The row must have
-    /// been pushed with `output`.
-    pub fn logits(&mut self, row: usize) -> Result<&[f32], LlamaError> {
-        let mut ptr = std::ptr::null_mut();
-        shim::call(Operation::ReadLogits, |err| {
-            // SAFETY: the context is alive; a row without logits gives a null pointer.
-            unsafe { shim::rein_logits(self.ptr.as_ptr(), row as i32, &raw mut ptr, err) }
-        })?;
-        if ptr.is_null() {
-            return Err(LlamaError::NoLogits { row });
-        }
-        // SAFETY: llama.cpp gives `n_vocab` floats that stay until the next decode, which needs `&mut
-        // self` and so waits for this borrow.
-        Ok(unsafe { std::slice::from_raw_parts(ptr, self.n_vocab) })
     }
 
     /// Forgets everything in all sequences.

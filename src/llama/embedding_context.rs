@@ -234,7 +234,7 @@ fn make(
     native.no_perf = true;
     // Rows are kept and compared with those of other programs, and how attention rounds can be seen in them: a text of one word
     // is 0.9986 away (docs/benchmarks.md, "Embeddings"). A chat has no such neighbours.
-    if Backend::has_cpu_kernels() && !model.may_be_on_gpu() {
+    if Backend::has_cpu_kernels() && !model.is_on_gpu() {
         native.cb_eval = Some(shim::rein_leave_attention);
     }
     Context::with_native(model, native, should_stop)

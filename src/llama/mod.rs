@@ -8,13 +8,17 @@
 mod backend;
 mod batch;
 mod context;
+mod context_params;
 mod cpu_kernels;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod device_row;
 mod devices;
 mod embedding_context;
 mod error;
 mod kv_type;
+mod logits;
+mod logits_tap;
 mod memory;
 mod model;
 mod native;
@@ -31,9 +35,11 @@ mod vocab;
 
 pub use backend::{Backend, LLAMA_BUILD};
 pub use batch::{Batch, SeqId};
-pub use context::{Context, ContextParams, DecodeOutcome, FlashAttention, SeqBounds};
+pub use context::{Context, DecodeOutcome, SeqBounds};
+pub use context_params::{ContextParams, FlashAttention};
 #[cfg(feature = "cuda")]
 pub use cuda::{Gpu, GpuError};
+pub use device_row::DeviceRow;
 pub use devices::{Device, DeviceMemory, GpuDevice};
 pub use embedding_context::{EmbeddingContext, EmbeddingContextParams};
 pub use error::LlamaError;

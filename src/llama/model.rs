@@ -45,6 +45,7 @@ struct Inner {
     ptr: NonNull<sys::llama_model>,
     vocab: Vocab,
     path: PathBuf,
+    is_on_gpu: bool,
 }
 
 // SAFETY: llama.cpp never writes to a loaded model but for creating contexts, which `Context::new`
@@ -119,6 +120,7 @@ impl Model {
                 // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
                 vocab: unsafe { Vocab::of_model(ptr) },
                 path: path.to_owned(),
+                is_on_gpu: params.placement.n_gpu_layers() != 0 && !Backend::gpus().is_empty(),
             }),
         });
         if should_stop() {
@@ -164,11 +166,10 @@ impl Model {
         unsafe { sys::llama_model_n_head(self.as_ptr()) }.max(0) as u32
     }
 
-    /// True where this build could have put layers on a GPU.
+    /// True where GPUs compute it, or some of its layers.
     #[must_use]
-    pub fn may_be_on_gpu(&self) -> bool {
-        // SAFETY: a getter of what was compiled in and found.
-        unsafe { sys::llama_supports_gpu_offload() }
+    pub fn is_on_gpu(&self) -> bool {
+        self.inner.is_on_gpu
     }
 
     /// True where the model keeps a recurrent state that cannot be rolled back (Mamba, RWKV, hybrids).

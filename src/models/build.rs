@@ -1,6 +1,6 @@
 //! [`build`]: from a file to a model that answers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::defaults::inference_defaults;
 use super::embedders::Embedders;
@@ -20,7 +20,7 @@ use super::tool_markup::ToolMarkup;
 use crate::chat::{ChatTemplate, SpecialTokens, TemplateCapabilities};
 use crate::engine::drafts::DraftKind;
 use crate::engine::{Engine, EngineParams};
-use crate::llama::{Backend, Model, ModelParams, Placement};
+use crate::llama::{Backend, Device, Model, ModelParams, Placement};
 use crate::stop::StopFlag;
 
 /// How much of the progress is left for the context and the first decode, after the weights.
@@ -62,11 +62,16 @@ pub(super) fn build(
         Some(plan) => plan.context,
         None => host_context(&header, native_context, &options),
     };
+    let device = if model.is_on_gpu() {
+        Device::Cuda
+    } else {
+        Device::Cpu
+    };
     let engine = Engine::start(
         &model,
         EngineParams {
             draft_model,
-            ..engine_params(&options, context)
+            ..engine_params(&options, device, context)
         },
         flag,
     )?;
@@ -139,10 +144,13 @@ fn parallel(options: &LoadOptions) -> u32 {
     options.parallel.clamp(1, 256)
 }
 
-/// What the engine is started with, for runs of so many tokens. The draft model is not in it.
-pub(super) fn engine_params(options: &LoadOptions, context: u32) -> EngineParams {
+/// What the engine is started with on a device, for runs of so many tokens. The draft model is not in it.
+pub(super) fn engine_params(options: &LoadOptions, device: Device, context: u32) -> EngineParams {
     let parallel = parallel(options);
-    let defaults = EngineParams::default();
+    let defaults = EngineParams::on(device);
+    let max_step = options
+        .max_step_ms
+        .map(|ms| Duration::from_millis(ms.max(1).into()));
     EngineParams {
         n_ctx: context.saturating_mul(parallel),
         parallel,
@@ -154,11 +162,13 @@ pub(super) fn engine_params(options: &LoadOptions, context: u32) -> EngineParams
         kv_type: options.kv_type,
         drafts: options.drafts,
         flash_attention: options.flash_attention,
+        gpu_sampling: options.gpu_sampling,
         host_cache_bytes: options
             .host_cache_mib
             .map_or_else(memory::host_cache_bytes, |mib| mib as usize * 1024 * 1024),
         max_queue: options.max_queue,
-        max_step: std::time::Duration::from_millis(u64::from(options.max_step_ms.max(1))),
+        max_step: max_step.unwrap_or(defaults.max_step),
+        max_chunk: options.max_chunk.unwrap_or(defaults.max_chunk),
         ..defaults
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::pooled::{EmbeddingEngineParams, EmbeddingError};
 use crate::engine::{EngineError, EngineParams};
 use crate::llama::{
     Backend, Context, ContextParams, DeviceMemory, EmbeddingContext, EmbeddingContextParams,
-    FlashAttention, LlamaError, MemoryUse, Model, ModelParams, Placement,
+    LlamaError, MemoryUse, Model, ModelParams, Placement,
 };
 
 /// The GPUs as they will be once something that takes so many bytes of each is gone.
@@ -66,16 +66,20 @@ impl<'a> GpuMeasure<'a> {
 
 impl Measure for GpuMeasure<'_> {
     fn needs(&mut self, placement: &Placement, context: u32) -> Result<Vec<u64>, LoadError> {
-        let params = (self.params)(context);
+        let params = EngineParams {
+            // Nothing is computed.
+            threads: 1,
+            ..(self.params)(context)
+        };
         let model = self.model.at(self.backend, placement, self.should_stop)?;
         if !model.is_causal_lm() {
             return Err(EngineError::NotCausal.into());
         }
-        let mut needs = context_needs(model, &shape(&params), self.should_stop)?;
+        let mut needs = context_needs(model, &params.context(model), self.should_stop)?;
         if let Some(draft) = &mut self.draft {
             let placement = placement.with_layers(self.options.n_gpu_layers);
             let model = draft.at(self.backend, &placement, self.should_stop)?;
-            let more = context_needs(model, &draft_shape(&params), self.should_stop)?;
+            let more = context_needs(model, &params.draft_context(model), self.should_stop)?;
             for (all, more) in needs.iter_mut().zip(more) {
                 *all = all.saturating_add(more);
             }
@@ -137,37 +141,6 @@ fn context_needs(
     let context = Context::new(model, shape, should_stop)?;
     let memory = context.memory_use()?;
     Ok(memory.gpus.into_iter().map(MemoryUse::total).collect())
-}
-
-/// The most rows with logits of one decode that the engine asks for where it verifies drafts, at least as many as its
-/// runs.
-const DRAFT_ROWS: u32 = 64;
-
-/// The context that the engine makes, or a little more.
-fn shape(params: &EngineParams) -> ContextParams {
-    ContextParams {
-        n_ctx: params.n_ctx,
-        n_seq_max: params.parallel,
-        n_batch: params.max_chunk.max(32),
-        n_outputs: params.parallel.max(DRAFT_ROWS),
-        // It never computes.
-        n_threads: 1,
-        kv_type: params.kv_type,
-        flash_attention: match params.flash_attention {
-            Some(true) => FlashAttention::On,
-            Some(false) => FlashAttention::Off,
-            None => FlashAttention::Auto,
-        },
-    }
-}
-
-/// The context that the engine makes for a draft model.
-fn draft_shape(params: &EngineParams) -> ContextParams {
-    ContextParams {
-        n_batch: ContextParams::default().n_batch,
-        n_outputs: 0,
-        ..shape(params)
-    }
 }
 
 /// Inputs of an embedding engine's batch; of a recurrent model it takes fewer.

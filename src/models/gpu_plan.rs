@@ -8,7 +8,7 @@ use super::identify::ModelFile;
 use super::load_error::LoadError;
 use super::load_options::LoadOptions;
 use crate::engine::drafts::DraftKind;
-use crate::llama::Backend;
+use crate::llama::{Backend, Device};
 
 /// Finds a place for a model on the GPUs; `None` where the CPU is to compute. `taken` is what the present model, which
 /// will be gone by then, takes of each GPU.
@@ -29,7 +29,7 @@ pub(super) fn plan(
         GgufHeader::read_unless(draft, should_stop)?;
     }
     let gpus = gpus_without(taken);
-    let params = |context| engine_params(options, context);
+    let params = |context| engine_params(options, Device::Cuda, context);
     let mut measure = GpuMeasure::new(backend, &file.path, options, &params, should_stop);
     let native = header.context_length().unwrap_or(0);
     let wish = Wish {

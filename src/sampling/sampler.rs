@@ -7,7 +7,7 @@ use rand_core::{RngCore, SeedableRng};
 
 use super::candidates::Candidates;
 use super::chain::{EditableRow, Left, ban, narrow};
-use super::cuda::RowRequest;
+use super::cuda::{self, RowRequest, RowResult};
 use super::dry::{DryBreakers, DryState};
 use super::ends::Ends;
 use super::history::History;
@@ -130,8 +130,13 @@ impl Sampler {
         Ok(Drawn { token, logprobs })
     }
 
-    /// What [`Self::draw`] would do, for the kernels to do it, where [`cuda::takes`](super::cuda::takes) these parameters.
-    /// Uses up the same random numbers.
+    /// Whether a GPU's kernels can draw what this draws, from rows of `n_vocab` logits.
+    #[must_use]
+    pub fn draws_on_gpu(&self, n_vocab: usize) -> bool {
+        cuda::takes(&self.params, n_vocab)
+    }
+
+    /// What [`Self::draw`] would do, for the kernels to do it ([`Self::draws_on_gpu`]). Uses up the same random numbers.
     pub fn request<'a>(&'a mut self, allowed: Option<&'a TokenMask>) -> RowRequest<'a> {
         let luck = Luck::next(&mut self.rng);
         RowRequest {
@@ -141,6 +146,11 @@ impl Sampler {
             banned: self.ends.banned(allowed),
             seen: self.history.seen(),
         }
+    }
+
+    /// What the kernels made of a [`Self::request`].
+    pub fn drawn(&self, result: &RowResult) -> Result<Drawn, SamplingError> {
+        result.drawn(&self.params)
     }
 
     /// Everything that the next [`Self::draw`] may draw, the most likely first. Changes nothing of what it will.

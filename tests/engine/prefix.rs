@@ -127,3 +127,34 @@ fn runs_that_want_more_cells_than_there_are_all_finish() {
         assert_eq!(finish(run).tokens.len(), 45);
     }
 }
+
+#[test]
+fn rows_between_two_runs_leave_their_sequences_as_they_were() {
+    let model = load_for(SMOLLM, 2048, 4);
+    // Each of four conversations has the sequence of its number.
+    let first: Vec<_> = (0..4).map(|i| words(70 + i, 60)).collect();
+    let runs: Vec<_> = first
+        .iter()
+        .map(|prompt| model.generate(endless(&model, prompt.clone(), 12)).unwrap())
+        .collect();
+    let first: Vec<String> = first
+        .into_iter()
+        .zip(runs.into_iter().map(finish))
+        .map(|(prompt, answer)| format!("{prompt}{} And", answer.text))
+        .collect();
+    // The outer two go on, for long enough that gaps are filled; the inner two are not asked.
+    let outer = [0, 3].map(|i| {
+        model
+            .generate(endless(&model, first[i].clone(), 120))
+            .unwrap()
+    });
+    let outer = outer.map(finish);
+    assert_right(&model, &first[0], &outer[0]);
+    assert_right(&model, &first[3], &outer[1]);
+    for prompt in &first[1..3] {
+        let next = finish(model.generate(endless(&model, prompt.clone(), 40)).unwrap());
+        let computed = next.summary.timings.prompt_computed;
+        assert!(computed < 16, "{computed} tokens read again");
+        assert_right(&model, prompt, &next);
+    }
+}

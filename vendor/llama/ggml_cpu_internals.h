@@ -1,12 +1,11 @@
 // The few declarations of ggml's CPU backend that its installed headers leave out, as they are in the version that
-// README.md names: ggml/src/ggml-cpu/traits.h, ggml-cpu-impl.h and ggml-backend-impl.h.
+// README.md names: ggml/src/ggml-cpu/traits.h and ggml-cpu-impl.h.
 #pragma once
 
 #include <cstddef>
 #include <vector>
 
-#include "ggml-backend.h"
-#include "ggml.h"
+#include "ggml_backend_internals.h"
 
 struct ggml_threadpool;
 
@@ -17,23 +16,6 @@ struct ggml_compute_params {
     void * wdata;
     struct ggml_threadpool * threadpool;
     bool use_ref;
-};
-
-struct ggml_backend_buffer_type_i {
-    const char * (*get_name)(ggml_backend_buffer_type_t);
-    ggml_backend_buffer_t (*alloc_buffer)(ggml_backend_buffer_type_t, size_t);
-    ggml_backend_buffer_t (*alloc_buffer_n)(ggml_backend_buffer_type_t, struct ggml_tensor **, int);
-    size_t (*get_alignment)(ggml_backend_buffer_type_t);
-    size_t (*get_max_size)(ggml_backend_buffer_type_t);
-    size_t (*get_alloc_size)(ggml_backend_buffer_type_t, const struct ggml_tensor *);
-    size_t (*get_alloc_size_n)(ggml_backend_buffer_type_t, struct ggml_tensor **, int);
-    bool (*is_host)(ggml_backend_buffer_type_t);
-};
-
-struct ggml_backend_buffer_type {
-    struct ggml_backend_buffer_type_i iface;
-    ggml_backend_dev_t device;
-    void * context;
 };
 
 extern "C" {

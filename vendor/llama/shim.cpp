@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "ggml-backend.h"
+#include "holdings.h"
 #include "llama_ext.h"
 #include "stoppable.h"
 
@@ -22,6 +23,20 @@ template <typename Body> int32_t guarded(rein_error * err, Body body) noexcept {
     return REIN_EXCEPTION;
 }
 
+// What `make` gives, which may be stopped; where that is nothing, nothing of it is left.
+template <typename Made, typename Make>
+int32_t made(Made ** out, rein_should_stop should_stop, void * data, Make make) {
+    rein::holdings taken;
+    {
+        const rein::stop_scope stoppable(should_stop, data);
+        *out = make();
+    }
+    if (*out != nullptr) {
+        taken.keep();
+    }
+    return REIN_OK;
+}
+
 } // namespace
 
 extern "C" {
@@ -29,18 +44,14 @@ extern "C" {
 int32_t rein_model_load(const char * path, const struct llama_model_params * params, rein_should_stop should_stop,
                         void * data, struct llama_model ** out, rein_error * err) {
     return guarded(err, [&] {
-        const rein::stop_scope stoppable(should_stop, data);
-        *out = llama_model_load_from_file(path, *params);
-        return REIN_OK;
+        return made(out, should_stop, data, [&] { return llama_model_load_from_file(path, *params); });
     });
 }
 
 int32_t rein_context_new(struct llama_model * model, const struct llama_context_params * params,
                          rein_should_stop should_stop, void * data, struct llama_context ** out, rein_error * err) {
     return guarded(err, [&] {
-        const rein::stop_scope stoppable(should_stop, data);
-        *out = llama_init_from_model(model, *params);
-        return REIN_OK;
+        return made(out, should_stop, data, [&] { return llama_init_from_model(model, *params); });
     });
 }
 
@@ -62,7 +73,11 @@ int32_t rein_context_memory(const struct llama_context * ctx, const ggml_backend
 }
 
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err) {
-    return guarded(err, [&] { return llama_decode(ctx, *batch); });
+    return guarded(err, [&] {
+        const int32_t status = llama_decode(ctx, *batch);
+        llama_synchronize(ctx);
+        return status;
+    });
 }
 
 int32_t rein_logits(struct llama_context * ctx, int32_t i, float ** out, rein_error * err) {

@@ -36,7 +36,7 @@ int32_t rein_context_new(struct llama_model * model, const struct llama_context_
 int32_t rein_context_memory(const struct llama_context * ctx, const ggml_backend_dev_t * devices, size_t n_devices,
                             uint64_t * sizes, rein_error * err);
 
-// llama_decode: 0 done, 1 no free cells, 2 aborted, < 0 failed.
+// llama_decode, and waits for the device: 0 done, 1 no free cells, 2 aborted, < 0 failed.
 int32_t rein_decode(struct llama_context * ctx, const struct llama_batch * batch, rein_error * err);
 
 // Waits for the device and gives the logits of output row `i`, or NULL in *out where there is none.

@@ -41,6 +41,10 @@ stop_scope::~stop_scope() {
     ask_data = nullptr;
 }
 
+undisturbed::undisturbed() noexcept : ask_(ask_stop) { ask_stop = nullptr; }
+
+undisturbed::~undisturbed() { ask_stop = ask_; }
+
 } // namespace rein
 
 // The allocation function of the whole program, which the C++ standard lets a program replace; as the

@@ -249,7 +249,7 @@ impl DecodeThread {
     }
 
     /// How many tokens may be cut off the end of a saved state.
-    fn max_cut(&self) -> usize {
+    pub(super) fn max_cut(&self) -> usize {
         let model = self.context.model();
         if model.is_recurrent() {
             0

@@ -5,9 +5,12 @@
 mod admission;
 mod constrained;
 mod drafting;
+mod drawing;
 mod ending;
 mod forcing;
+mod rows;
 mod step;
+mod warm_up;
 
 pub(super) use drafting::MAX_DRAFT_ROWS;
 
@@ -21,15 +24,16 @@ use crossbeam_channel::Receiver;
 use super::cost::CostModel;
 use super::draft_model::DraftModel;
 use super::drafts::{DraftKind, NgramTables, RowCosts};
-use super::error::EngineError;
-use super::handle::{EngineParams, Shared};
+use super::handle::Shared;
 use super::metrics::EngineMetrics;
+use super::params::EngineParams;
 use super::planner::{Chunk, Limits, RunView, plan};
 use super::prefix::{HostCache, Sequences};
 use super::run::Run;
 use crate::constraint::limits::STEP_TIME;
-use crate::llama::{Batch, Context, DecodeOutcome, SeqId, SeqState, Token};
-use crate::stop::{StopCause, StopFlag};
+use crate::llama::{Batch, Context, SeqId, SeqState};
+use crate::sampling::cuda::{GpuSampling, StepSampler};
+use crate::stop::StopCause;
 
 /// Namespaces (API keys) whose texts drafts may come from, 1 MiB each.
 const MAX_DRAFT_NAMESPACES: usize = 16;
@@ -51,8 +55,13 @@ pub(super) struct DecodeThread {
     tables: NgramTables,
     /// What decodes of several rows of one sequence cost.
     row_costs: RowCosts,
+    /// Steps with rows of several runs, counted on.
+    row_steps: u32,
     drafts: DraftKind,
     draft_model: Option<DraftModel>,
+    gpu_sampling: GpuSampling,
+    /// Draws where a GPU has the rows; none where they are drawn from on the host.
+    step_sampler: Option<StepSampler>,
     limits: Limits,
     slow_client: Duration,
     batch: Batch,
@@ -79,12 +88,15 @@ impl DecodeThread {
             cost: CostModel::new(n_seq_max as usize),
             tables: NgramTables::new(MAX_DRAFT_NAMESPACES),
             row_costs: RowCosts::new(MAX_DRAFT_ROWS),
+            row_steps: 0,
             drafts: if context.model().is_recurrent() {
                 DraftKind::Off
             } else {
                 params.drafts
             },
             draft_model,
+            gpu_sampling: params.gpu_sampling,
+            step_sampler: None,
             limits: Limits {
                 max_step: params.max_step,
                 max_chunk: context.n_batch() as usize,
@@ -95,20 +107,6 @@ impl DecodeThread {
             metrics: EngineMetrics::new(),
             context,
         }
-    }
-
-    /// One small decode, so that the first request does not pay for paging the weights in.
-    pub(super) fn warm_up(&mut self, flag: &StopFlag) -> Result<(), EngineError> {
-        let token = self.context.model().vocab().bos().unwrap_or(Token(0));
-        self.batch.clear();
-        self.batch.push(token, 0, SeqId(0), true);
-        let outcome = self.context.decode(&mut self.batch, &|| flag.is_set())?;
-        self.context.rest();
-        self.context.clear()?;
-        if outcome == DecodeOutcome::Aborted || flag.is_set() {
-            return Err(EngineError::Stopped);
-        }
-        Ok(())
     }
 
     /// Runs until the engine closes. A panic ends every run with an error and nothing else.

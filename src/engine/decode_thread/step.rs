@@ -3,33 +3,31 @@
 use std::time::Instant;
 
 use super::DecodeThread;
+use super::drawing::Computed;
 use super::forcing::Forced;
-use crate::engine::error::DrawError;
 use crate::engine::events::FinishReason;
 use crate::engine::planner::Chunk;
 use crate::llama::{DecodeOutcome, LlamaError, Token};
-use crate::stop::StopFlag;
 
 impl DecodeThread {
     /// Computes the next token of each of these runs, and of some a draft behind it; draws what follows.
     pub(super) fn decode(&mut self, indexes: &[usize]) {
+        // Runs are removed as they finish, so they are named by id.
         let mut rows = Vec::with_capacity(indexes.len());
         let mut drafts = Vec::new();
-        // llama.cpp computes rows together only where each sequence follows the one before it.
+        // `groups` wants them in this order.
         let mut indexes = indexes.to_vec();
         indexes.sort_by_key(|&index| self.active[index].seq);
         for &index in &indexes {
             let drafted = self.propose(index, indexes.len());
+            let id = self.active[index].id;
             if drafted.is_empty() {
-                rows.push(index);
+                rows.push(id);
             } else {
-                // Runs are removed as they finish, so these are named by id.
-                drafts.push((self.active[index].id, drafted));
+                drafts.push((id, drafted));
             }
         }
-        if !rows.is_empty() {
-            self.decode_rows(&rows);
-        }
+        self.decode_rows(&rows);
         for (id, drafted) in drafts {
             self.decode_draft(id, &drafted);
         }
@@ -37,45 +35,7 @@ impl DecodeThread {
 
     /// Computes the next token of a deterministic run, in a decode of its own.
     pub(super) fn decode_alone(&mut self, id: u64) {
-        if let Some(index) = self.active.iter().position(|run| run.id == id) {
-            self.decode_rows(&[index]);
-        }
-    }
-
-    /// Computes one token of each of these runs, and draws the next.
-    fn decode_rows(&mut self, indexes: &[usize]) {
-        self.batch.clear();
-        for &index in indexes {
-            let run = &self.active[index];
-            if let Some(seq) = run.seq {
-                self.batch
-                    .push(run.tokens[run.computed], run.computed, seq, true);
-            }
-        }
-        let flags: Vec<StopFlag> = indexes
-            .iter()
-            .map(|&i| self.active[i].flag.clone())
-            .collect();
-        let ids: Vec<u64> = indexes.iter().map(|&i| self.active[i].id).collect();
-        let started = Instant::now();
-        // Aborting undoes every row of the batch, so only when nobody wants theirs.
-        let shared = &self.shared;
-        let nobody_wants_it = || flags.iter().all(StopFlag::is_set) || shared.closing.is_set();
-        let outcome = self.context.decode(&mut self.batch, &nobody_wants_it);
-        let ended = Instant::now();
-        for &index in indexes {
-            self.active[index].last_decode = Some((started, ended));
-        }
-        if !self.is_done(&ids, outcome) {
-            return;
-        }
-        self.cost.learn_rows(indexes.len(), ended - started);
-        if indexes.len() == 1 {
-            self.row_costs.learn(1, ended - started);
-        }
-        for (row, id) in ids.into_iter().enumerate() {
-            self.advance(id, 1, Some(row));
-        }
+        self.decode_rows(&[id]);
     }
 
     /// Computes a piece of one run's prompt; draws the first token where it is the last piece.
@@ -104,8 +64,11 @@ impl DecodeThread {
         run.last_decode = Some((started, ended));
         if self.is_done(&[id], outcome) {
             self.cost.learn_chunk(chunk.tokens, depth, ended - started);
-            let row = is_last.then(|| chunk.tokens - 1);
-            self.advance(id, chunk.tokens, row);
+            self.advance(&[Computed {
+                id,
+                tokens: chunk.tokens,
+                row: is_last.then(|| chunk.tokens - 1),
+            }]);
         }
     }
 
@@ -122,66 +85,6 @@ impl DecodeThread {
             Err(error) => self.fail_all(ids, &error.to_string()),
         }
         false
-    }
-
-    /// A run has `n` more tokens computed; with a row of logits, its next token is drawn.
-    fn advance(&mut self, id: u64, n: usize, row: Option<usize>) {
-        let Some(index) = self.active.iter().position(|run| run.id == id) else {
-            return;
-        };
-        let run = &mut self.active[index];
-        if let Some(seq) = run.seq {
-            self.sequences
-                .extend(seq, &run.tokens[run.computed..run.computed + n]);
-        }
-        run.computed += n;
-        run.idle_steps = 0;
-        let (seq, prompt_is_read) = (run.seq, run.computed == run.n_prompt());
-        if run.computed <= run.n_prompt() {
-            run.tell_progress();
-        }
-        if let Some(row) = row {
-            self.take_token(index, row);
-        }
-        if let (true, Some(seq)) = (prompt_is_read, seq) {
-            self.checkpoint(seq);
-        }
-    }
-
-    /// Draws the next token of a run from a row of logits, and ends the run where that was its last.
-    fn take_token(&mut self, index: usize, row: usize) {
-        let run = &self.active[index];
-        if run.flag.is_set() {
-            // Computed in the batch that was in flight; the next sweep ends the run.
-            self.metrics.wasted_tokens.increment(1);
-            return;
-        }
-        let id = run.id;
-        // Where the prompt has opened a thought, and there is to be none.
-        match self.force(index) {
-            Ok(Forced::Nothing) => {}
-            Ok(Forced::More) => return self.active[index].flush(),
-            Ok(Forced::End(reason)) => return self.finish(index, reason),
-            Err(error) => return self.fail_all(&[id], &error.to_string()),
-        }
-        match self.holds(index, row) {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(error) => return self.fail_all(&[id], &error.to_string()),
-        }
-        // Nothing could be drawn but the end, which is not counted before such a decode either.
-        if self.active[index].is_complete() {
-            return self.finish(index, FinishReason::EndOfTurn);
-        }
-        match self.draw(index, row) {
-            Ok(token) => self.emit_all(index, &[token]),
-            Err(error) => self.fail_all(&[id], &error.to_string()),
-        }
-    }
-
-    /// Draws the token that follows a row, for the caller to [`Self::emit`].
-    pub(super) fn draw(&mut self, index: usize, row: usize) -> Result<Token, DrawError> {
-        self.active[index].draw(self.context.logits(row)?)
     }
 
     /// Adds a token to its run's answer. Returns why the run is over, if it is.

@@ -6,7 +6,8 @@ use super::Run;
 use crate::constraint::MaskAhead;
 use crate::engine::error::DrawError;
 use crate::llama::Token;
-use crate::sampling::TokenLogprobs;
+use crate::sampling::cuda::{RowRequest, RowResult};
+use crate::sampling::{Drawn, TokenLogprobs};
 
 impl Run {
     /// True where drafts go with it: what a form allows is known one token ahead only, and a text that has to come
@@ -41,22 +42,51 @@ impl Run {
         self.masks().is_some_and(MaskAhead::is_complete)
     }
 
-    /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws. Where the answer has
-    /// a form, what the token after it may be is computed from here on, beside the decode.
+    /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws.
     pub(in crate::engine) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
         let is_free = self.thinks_before_form();
-        let drawn = match self.masks.as_mut().filter(|_| !is_free) {
-            None => self.sampler.draw(logits, None)?,
-            Some(masks) => {
-                let drawn = self.sampler.draw(logits, Some(masks.mask()?))?;
-                masks.advance(drawn.token);
-                self.has_begun_form = true;
-                drawn
-            }
+        let mask = match self.masks.as_mut().filter(|_| !is_free) {
+            Some(masks) => Some(masks.mask()?),
+            None => None,
         };
+        let drawn = self.sampler.draw(logits, mask)?;
+        Ok(self.take(drawn))
+    }
+
+    /// True where a GPU's kernels can draw for it.
+    pub(in crate::engine) fn draws_on_gpu(&self, n_vocab: usize) -> bool {
+        self.sampler.draws_on_gpu(n_vocab)
+    }
+
+    /// What [`Self::draw`] would do, for the GPU to do it. [`Self::take_result`] has to follow.
+    pub(in crate::engine) fn request(&mut self) -> Result<RowRequest<'_>, DrawError> {
+        let is_free = self.thinks_before_form();
+        let mask = match self.masks.as_mut().filter(|_| !is_free) {
+            Some(masks) => Some(masks.mask()?),
+            None => None,
+        };
+        Ok(self.sampler.request(mask))
+    }
+
+    /// The token that a GPU has drawn, as [`Self::draw`] would have given it.
+    pub(in crate::engine) fn take_result(
+        &mut self,
+        result: &RowResult,
+    ) -> Result<Token, DrawError> {
+        let drawn = self.sampler.drawn(result)?;
+        Ok(self.take(drawn))
+    }
+
+    /// Takes note of what was drawn. Where the answer has a form, what the token after it may be is computed from here
+    /// on, beside the decode.
+    fn take(&mut self, drawn: Drawn) -> Token {
+        if let Some(masks) = self.masks() {
+            masks.advance(drawn.token);
+            self.has_begun_form = true;
+        }
         self.sampler.accept(drawn.token);
         self.logprobs.extend(drawn.logprobs);
-        Ok(drawn.token)
+        drawn.token
     }
 
     /// Keeps a row of logits until its mask is there; the context forgets it with its next decode.

@@ -67,4 +67,9 @@ impl GpuDevice {
             total: total as u64,
         }
     }
+
+    /// Whether it is this one.
+    pub(in super::super) fn is(&self, device: sys::ggml_backend_dev_t) -> bool {
+        self.handle.as_ptr() == device
+    }
 }

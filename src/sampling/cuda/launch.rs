@@ -13,22 +13,11 @@ use cudarc::driver::{
 };
 use cudarc::nvrtc::Ptx;
 
-use super::layout::{RowResult, THREADS};
+use super::layout::{NumberFormat, RowResult, THREADS};
 use super::{Buffers, Upload};
 
 /// `kernels/cuda/sampling.cu`, compiled by `build.rs`.
 static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cuda/sampling.fatbin"));
-
-/// How the logits are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NumberFormat {
-    /// Single precision.
-    F32,
-    /// Half precision.
-    F16,
-    /// Half precision with the range of single precision.
-    BF16,
-}
 
 /// What could not be done on the GPU.
 #[derive(Debug, thiserror::Error)]

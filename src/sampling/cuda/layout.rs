@@ -27,6 +27,17 @@ pub(super) const MAX_TOP_K: usize = 128;
 /// How many of the most likely tokens the kernels tell.
 pub(super) const MAX_LOGPROBS: usize = 20;
 
+/// How the logits are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// Half precision with the range of single precision.
+    BF16,
+}
+
 /// How the list of candidates is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]

@@ -4,24 +4,32 @@
 //!
 //! ```text
 //! Sampler::request ──► Upload::push ... Upload::bytes ──► scan, sum, draw ──► RowResult::drawn ──► Sampler::accept
+//!                      └────────────────── StepSampler ──────────────────┘
 //! ```
 //!
 //! Everything here but the launch works, and is tested, without a GPU: the kernels' own source is compiled for the
 //! CPU too, and draws there what [`Sampler`](super::Sampler) draws.
 
-#[cfg(feature = "cuda")]
+// Fuzzing compiles the Rust side without llama.cpp.
+#[cfg(all(feature = "cuda", not(fuzzing)))]
 mod launch;
 mod layout;
-#[cfg(test)]
+#[cfg(not(fuzzing))]
 mod reference;
 mod request;
 mod results;
+#[cfg(not(fuzzing))]
+mod step_sampler;
+#[cfg(test)]
+mod test_rows;
 #[cfg(test)]
 mod tests;
 mod upload;
 
-#[cfg(feature = "cuda")]
-pub use launch::{GpuSampler, GpuSamplingError, NumberFormat};
-pub use layout::{RowResult, Sizes};
+#[cfg(all(feature = "cuda", not(fuzzing)))]
+pub use launch::{GpuSampler, GpuSamplingError};
+pub use layout::{NumberFormat, RowResult, Sizes};
 pub use request::{RowRequest, takes};
+#[cfg(not(fuzzing))]
+pub use step_sampler::{GpuSampling, Step, StepSampler, StepSamplerError};
 pub use upload::{Buffers, Logits, Upload};

@@ -1,72 +1,52 @@
-//! The kernels' steps on the CPU (`kernels/cuda/sampling/reference.cpp`), so that tests need no GPU.
+//! [`ReferenceSampler`]: the kernels' steps on the CPU (`kernels/cuda/sampling/reference.cpp`).
 
 #![expect(unsafe_code, reason = "the reference is a C++ function")]
 
 use bytemuck::{Zeroable, cast_slice_mut};
 
-use super::layout::RowResult;
-use super::{Buffers, Logits, RowRequest, Sizes, Upload};
+use super::layout::{NumberFormat, RowResult};
+use super::{Buffers, Sizes, Upload};
 
 unsafe extern "C" {
     fn rein_sampling_reference(upload: *const u8, number_format: u32, order: u32);
 }
 
-/// A row of logits in one of the formats.
-#[derive(Debug, Clone)]
-pub(super) enum Numbers {
-    F32(Vec<f32>),
-    F16(Vec<u16>),
-    BF16(Vec<u16>),
-}
-
-impl Numbers {
-    fn logits(&self) -> Logits {
-        let (address, len) = match self {
-            Self::F32(row) => (row.as_ptr() as u64, row.len()),
-            Self::F16(row) | Self::BF16(row) => (row.as_ptr() as u64, row.len()),
-        };
-        Logits { address, len }
-    }
-
-    fn format(&self) -> u32 {
-        match self {
-            Self::F32(_) => 0,
-            Self::F16(_) => 1,
-            Self::BF16(_) => 2,
-        }
-    }
-}
-
-/// Draws from rows of one format. `order` is that in which the threads of a block run.
-pub(super) fn draw(rows: &[(&Numbers, RowRequest<'_>)], order: u32) -> Vec<RowResult> {
-    let mut upload = Upload::default();
-    let format = rows.first().map_or(0, |(row, _)| row.format());
-    for (row, request) in rows {
-        assert_eq!(row.format(), format);
-        assert!(row.logits().len > 0);
-        upload.push(row.logits(), request);
-    }
-    let Some(sizes) = upload.sizes() else {
-        return Vec::new();
-    };
-    let mut memory = Memory::new(sizes);
-    let buffers = memory.buffers();
-    let bytes = upload.bytes(&buffers);
-    assert_eq!(bytes.as_ptr() as usize % size_of::<u64>(), 0);
-    // SAFETY: the upload names the rows of `rows` and buffers of the sizes that it asked for; all outlive the call,
-    // and nothing else looks at the buffers meanwhile.
-    unsafe { rein_sampling_reference(bytes.as_ptr(), format, order) };
-    memory.results
-}
-
-/// The kernels' memory, on the host; anything is in it at first.
-struct Memory {
+/// The kernels' memory, on the host; anything is in it at first. Grows with the rows.
+#[derive(Debug, Default)]
+pub(super) struct ReferenceSampler {
     results: Vec<RowResult>,
     others: [Vec<u64>; 5],
 }
 
-impl Memory {
-    fn new(sizes: Sizes) -> Self {
+/// What no step may rely on.
+const ANYTHING: u64 = 0xA5A5_A5A5_A5A5_A5A5;
+
+impl ReferenceSampler {
+    /// Draws from the rows of the upload; the results are in their order. `order` is that in which the threads of a
+    /// block run (`block.cuh`).
+    ///
+    /// # Safety
+    ///
+    /// The address of each of the upload's rows is one of this process, where as many logits in this format are as it
+    /// says; nothing writes there meanwhile.
+    pub(super) unsafe fn draw(
+        &mut self,
+        upload: &mut Upload,
+        format: NumberFormat,
+        order: u32,
+    ) -> &[RowResult] {
+        let Some(sizes) = upload.sizes() else {
+            return &[];
+        };
+        let buffers = self.buffers(sizes);
+        let bytes = upload.bytes(&buffers);
+        // SAFETY: the upload names rows that the caller vouches for, and buffers of the sizes that it asked for; it is
+        // aligned as its words are.
+        unsafe { rein_sampling_reference(bytes.as_ptr(), format as u32, order) };
+        &self.results[..sizes.rows]
+    }
+
+    fn buffers(&mut self, sizes: Sizes) -> Buffers {
         let others = [
             sizes.chunk_keys(),
             sizes.chunk_counts(),
@@ -74,13 +54,15 @@ impl Memory {
             sizes.wide_keys(),
             sizes.wide_weights(),
         ];
-        Self {
-            results: vec![RowResult::zeroed(); sizes.rows],
-            others: others.map(|bytes| vec![0xA5A5_A5A5_A5A5_A5A5; bytes.div_ceil(8)]),
+        if self.results.len() < sizes.rows {
+            self.results.resize(sizes.rows, RowResult::zeroed());
         }
-    }
-
-    fn buffers(&mut self) -> Buffers {
+        for (words, bytes) in self.others.iter_mut().zip(others) {
+            let len = bytes.div_ceil(size_of::<u64>());
+            if words.len() < len {
+                words.resize(len, ANYTHING);
+            }
+        }
         let results: &mut [u64] = cast_slice_mut(&mut self.results);
         let results = results.as_mut_ptr() as u64;
         let [keys, counts, sums, wide_keys, wide_weights] = self

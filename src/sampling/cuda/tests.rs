@@ -3,7 +3,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
-use super::reference::{Numbers, draw};
+use super::test_rows::{Numbers, draw};
 use super::{Logits, RowRequest, Upload, takes};
 use crate::llama::Token;
 use crate::sampling::{

@@ -51,6 +51,18 @@ impl Upload {
         self.wide = 0;
     }
 
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// True without rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds a row; its result comes back at the same place. [`takes`](super::takes) must hold of it.
     pub fn push(&mut self, logits: Logits, request: &RowRequest<'_>) {
         let params = request.params;
