@@ -89,15 +89,16 @@ impl EngineParams {
     /// The context that the engine makes.
     #[must_use]
     pub fn context(&self, model: &Model) -> ContextParams {
+        let n_outputs = match self.drafts {
+            DraftKind::Off => self.parallel,
+            _ => self.parallel.max(MAX_DRAFT_ROWS as u32),
+        };
         ContextParams {
             n_ctx: self.n_ctx,
             n_seq_max: self.parallel,
-            // A chunk of a deterministic run has to fit.
-            n_batch: self.max_chunk.max(GRID as u32),
-            n_outputs: match self.drafts {
-                DraftKind::Off => self.parallel,
-                _ => self.parallel.max(MAX_DRAFT_ROWS as u32),
-            },
+            // A chunk of a deterministic run has to fit, a row of every run, and the longest draft.
+            n_batch: self.max_chunk.max(GRID as u32).max(n_outputs),
+            n_outputs,
             n_threads: self.threads,
             kv_type: self.kv_type,
             flash_attention: flash_attention(model, self),

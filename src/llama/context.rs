@@ -283,7 +283,9 @@ impl Context {
 
     /// What llama.cpp would answer with an assertion, which ends the process, is refused here.
     fn validate(&self, batch: &Batch) -> Result<(), LlamaError> {
-        let problem = if batch.is_empty() {
+        let problem = if !self.model.has_weights() {
+            Some("is for a model that was loaded without its weights")
+        } else if batch.is_empty() {
             Some("has no rows")
         } else if batch.len() > self.n_batch as usize {
             Some("has more rows than the context's n_batch")

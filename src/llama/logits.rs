@@ -40,7 +40,7 @@ impl Context {
     }
 
     /// Logits are copied to the host from the next decode on, as without
-    /// [`logits_on_device`](ContextParams::logits_on_device).
+    /// [`logits_on_device`](super::ContextParams::logits_on_device).
     pub fn copy_logits_to_host(&mut self) {
         for seq in 0..self.n_seq_max as i32 {
             // SAFETY: the context is alive; without a sampler of that sequence this does nothing.
@@ -50,7 +50,7 @@ impl Context {
     }
 
     /// The same where the device has them. None for a row without logits, and where
-    /// [`logits_on_device`](ContextParams::logits_on_device) is off.
+    /// [`logits_on_device`](super::ContextParams::logits_on_device) is off.
     #[must_use]
     pub fn device_row(&self, row: usize) -> Option<DeviceRow<'_>> {
         let tensor = self.tap.as_ref()?.logits()?;

@@ -46,6 +46,7 @@ struct Inner {
     vocab: Vocab,
     path: PathBuf,
     is_on_gpu: bool,
+    has_weights: bool,
 }
 
 // SAFETY: llama.cpp never writes to a loaded model but for creating contexts, which `Context::new`
@@ -120,6 +121,7 @@ impl Model {
                 // SAFETY: the pointer is a loaded model, and `Inner` keeps it alive as long as the vocabulary.
                 vocab: unsafe { Vocab::of_model(ptr) },
                 path: path.to_owned(),
+                has_weights: !params.without_weights,
                 is_on_gpu: params.placement.n_gpu_layers() != 0 && !Backend::gpus().is_empty(),
             }),
         });
@@ -170,6 +172,12 @@ impl Model {
     #[must_use]
     pub fn is_on_gpu(&self) -> bool {
         self.inner.is_on_gpu
+    }
+
+    /// False for a model of which only the shape was read ([`ModelParams::without_weights`]): nothing can be computed.
+    #[must_use]
+    pub fn has_weights(&self) -> bool {
+        self.inner.has_weights
     }
 
     /// True where the model keeps a recurrent state that cannot be rolled back (Mamba, RWKV, hybrids).

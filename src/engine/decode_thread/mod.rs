@@ -103,7 +103,7 @@ impl DecodeThread {
             step_sampler: None,
             limits: Limits {
                 max_step: params.max_step,
-                max_chunk: context.n_batch() as usize,
+                max_chunk: params.max_chunk.clamp(1, context.n_batch()) as usize,
             },
             slow_client: params.slow_client,
             batch: Batch::new(),

@@ -26,15 +26,30 @@ fn location(setting: Option<PathBuf>, binary: Option<&Path>) -> PathBuf {
 /// To be called once, before the first model is loaded. A build without feature `cuda` uses a library that is there, and
 /// does not miss one that is not.
 pub(in super::super) fn load() -> Vec<GpuDevice> {
-    let setting = std::env::var_os("REIN_BACKEND_DIR").map(PathBuf::from);
-    let library = location(setting, std::env::current_exe().ok().as_deref());
-    let (finding, gpus) = find(&library);
+    let (finding, gpus) = linked().unwrap_or_else(|| {
+        let setting = std::env::var_os("REIN_BACKEND_DIR").map(PathBuf::from);
+        find(&location(setting, std::env::current_exe().ok().as_deref()))
+    });
     match &finding {
         Finding::Devices(_) => tracing::info!("{finding}"),
         Finding::NoLibrary { .. } if !cfg!(feature = "cuda") => tracing::debug!("{finding}"),
         _ => tracing::warn!("{finding}"),
     }
     gpus
+}
+
+/// What a backend that is part of the binary has found; none where it is none (docs/gpu.md, "The single file").
+fn linked() -> Option<(Finding, Vec<GpuDevice>)> {
+    // SAFETY: the name is NUL-terminated, and ggml's own registries are made when they are first asked for.
+    let registry = unsafe { sys::ggml_backend_reg_by_name(c"CUDA".as_ptr()) };
+    (!registry.is_null()).then(|| found(registry))
+}
+
+/// The devices of a registry that ggml gave.
+fn found(registry: sys::ggml_backend_reg_t) -> (Finding, Vec<GpuDevice>) {
+    let gpus = GpuDevice::all_of(registry);
+    let names = gpus.iter().map(|gpu| gpu.name().to_owned()).collect();
+    (Finding::of_devices(names, take_recent_errors()), gpus)
 }
 
 fn find(library: &Path) -> (Finding, Vec<GpuDevice>) {
@@ -55,9 +70,7 @@ fn find(library: &Path) -> (Finding, Vec<GpuDevice>) {
         let finding = Finding::of_refusal(library, take_recent_errors());
         return (finding, Vec::new());
     }
-    let gpus = GpuDevice::all_of(registry);
-    let names = gpus.iter().map(|gpu| gpu.name().to_owned()).collect();
-    (Finding::of_devices(names, take_recent_errors()), gpus)
+    found(registry)
 }
 
 #[cfg(test)]
