@@ -1,5 +1,6 @@
 //! `rein serve`.
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -167,22 +168,27 @@ async fn load(
     Ok(())
 }
 
+/// Tells on standard output where the server is. Who started it need not read that: a closed output is no error.
 fn announce(address: SocketAddr, models: &ModelRegistry) {
     let url = format!("http://{address}");
-    if let Some(model) = models.current() {
-        println!(
-            "{} is ready: {} runs at a time, {} tokens of context each",
-            model.file.display_name,
-            model.engine.params().parallel,
-            model.context_length()
-        );
-    } else {
-        println!("No model is loaded yet: POST one to {url}/api/inference/load");
-    }
-    println!("Listening on {url}   (Ctrl-C ends the server)\n");
-    println!(
-        "Try it:\n  curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Why is the sky blue?\"}}],\"stream\":true}}'"
+    let model = models.current().map_or_else(
+        || format!("No model is loaded yet: POST one to {url}/api/inference/load"),
+        |model| {
+            format!(
+                "{} is ready: {} runs at a time, {} tokens of context each",
+                model.file.display_name,
+                model.engine.params().parallel,
+                model.context_length()
+            )
+        },
     );
+    let text = format!(
+        "{model}\nListening on {url}   (Ctrl-C ends the server)\n\nTry it:\n  curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{{\"messages\":[{{\"role\":\"user\",\"content\":\"Why is the sky blue?\"}}],\"stream\":true}}'\n"
+    );
+    let mut output = std::io::stdout().lock();
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
 }
 
 /// The first signal drains, the second one ends the process at once.

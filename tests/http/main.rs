@@ -14,6 +14,7 @@ mod bad_input;
 mod bad_models;
 mod both_ways;
 mod cancel;
+mod closed_output;
 mod completions;
 mod control;
 mod embeddings;
