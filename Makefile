@@ -20,7 +20,7 @@ help:
 	@echo '             (ARGS="--rounds 3" and more; see benches/compare.py --help)'
 	@echo 'make cuda       build for NVIDIA GPUs (ARGS="--architectures 90" chooses; docs/gpu.md)'
 	@echo 'make gpu-test   the tests on the GPU of this machine, as a table; says so where there is none'
-	@echo 'make gpu-bench  rein and llama-server on the GPU, as a table of ratios'
+	@echo 'make gpu-bench  rein and llama-server on the GPU, as a table of bounds'
 	@echo 'The first build takes about 7 minutes on 2 cores: llama.cpp is compiled from source.'
 
 run:

@@ -1,6 +1,7 @@
 """What rein promises beside llama-server, in one place: each bound, and whether the figures keep it."""
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import models
@@ -21,6 +22,7 @@ class Bound:
     # What is hoped for beyond the bound.
     aim: float | None = None
     ratio: bool = True
+    # Short names; empty for all that were measured.
     models: tuple[str, ...] = (models.SMOLLM2,)
 
     def holds(self, value: float) -> bool:
@@ -64,6 +66,18 @@ BOUNDS = (
 )
 
 
+def gpu_bounds(streams: int, tokens: int, prompt: int, beside: int) -> tuple[Bound, ...]:
+    """Those of `scenarios.gpu_scenarios` of the same sizes. What a GPU promises of stops is in benches/gpu_report.py."""
+    shown = f"{streams} sampled streams of {tokens} tokens: all tokens by wall time"
+    return (
+        Bound(f"1 sampled stream of {tokens} tokens: all tokens by wall time", "gpu_throughput_1", "total",
+              at_least=1.05, models=()),
+        Bound(shown, f"gpu_throughput_{streams}", "total", at_least=1.4, models=()),
+        Bound(f"largest gap of {beside} streams beside a prompt of {prompt:,} tokens, s", "gpu_long_prompt_beside", "gap",
+              at_most=0.06, ratio=False, models=()),
+    )
+
+
 @dataclass(frozen=True)
 class Judged:
     """A bound on one model, and one value of each round; empty where nothing was measured."""
@@ -79,30 +93,33 @@ class Judged:
 
     def cells(self) -> list[str]:
         shown = {None: "not measured", True: "yes", False: "**no**"}[self.holds]
-        figures = report.spread(self.values) if self.values else "-"
+        # A limit of milliseconds is not judged by hundredths of a second.
+        digits = 3 if self.bound.at_most and self.bound.at_most < 0.1 else 2
+        figures = report.spread(self.values, digits) if self.values else "-"
         return [self.bound.text, self.model, self.bound.limit, figures, str(len(self.values)), shown]
 
 
-def judge(results: Results, scenarios: list[Scenario]) -> list[Judged]:
+def judge(results: Results, scenarios: Iterable[Scenario], bounds: Iterable[Bound] = BOUNDS) -> list[Judged]:
     """Every bound: on the ratio of its scenario's arms, or on the first arm's own figure."""
     by_name = {scenario.name: scenario for scenario in scenarios}
     judged = []
-    for bound in BOUNDS:
-        for model in bound.models:
+    for bound in bounds:
+        for model in bound.models or results.models() or ["-"]:
             keys = [Key(model, arm.name, bound.scenario, bound.metric) for arm in by_name[bound.scenario].setup.arms]
             judged.append(Judged(bound, model, results.ratios(*keys) if bound.ratio else results.medians(keys[0])))
     return judged
 
 
-def table(results: Results, scenarios: list[Scenario]) -> str:
+HEAD = ["bound", "model", "limit", "measured: median [least..most]", "rounds", "holds?"]
+
+
+def table(judged: list[Judged]) -> str:
     """Bound by bound: what was measured, and whether the median keeps it."""
-    head = ["bound", "model", "limit", "measured: median [least..most]", "rounds", "holds?"]
-    return report.markdown(head, [one.cells() for one in judge(results, scenarios)])
+    return report.markdown(HEAD, [one.cells() for one in judged])
 
 
-def verdict(results: Results, scenarios: list[Scenario]) -> str:
+def verdict(judged: list[Judged]) -> str:
     """How many bounds hold, and a line for each that does not."""
-    judged = judge(results, scenarios)
     kept, broken = ([one for one in judged if one.holds is wanted] for wanted in (True, False))
     lines = [f"{len(kept)} bound{'s hold' if len(kept) != 1 else ' holds'}, "
              f"{len(broken)} do{'' if len(broken) != 1 else 'es'} not, "

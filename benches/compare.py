@@ -10,6 +10,7 @@ Examples:
   benches/compare.py ... --rounds 1 --scenario single_stream --only rein
   benches/compare.py ... --rounds 1 --scenario drafts --append bench-results/today.json
   benches/compare.py --from bench-results/today.json --docs
+  benches/compare.py --suite gpu --model random-8b-q4_0.gguf --llama-server path/llama-server --rounds 3
 """
 
 import argparse
@@ -26,10 +27,12 @@ import models
 import report
 import scenarios
 import sse
+import suites
 import terminal
 from results import Key, Results
 from scenarios import Arm, Scenario, Setup
 from servers import LlamaServer, Rein, Settings
+from suites import Suite
 from terminal import say
 
 FAILURES = (RuntimeError, OSError, EOFError, TimeoutError, ZeroDivisionError, IndexError, sse.HttpError)
@@ -61,8 +64,8 @@ def groups(paths: list[str], chosen: list[Scenario]) -> list[Group]:
 class Comparison:
     """One run of the command."""
 
-    def __init__(self, args: argparse.Namespace, results: Results, path: Path) -> None:
-        self._args, self._results, self._path = args, results, path
+    def __init__(self, args: argparse.Namespace, suite: Suite, results: Results, path: Path) -> None:
+        self._args, self._suite, self._results, self._path = args, suite, results, path
         self.failed = False
 
     async def round(self, group: Group) -> None:
@@ -82,7 +85,7 @@ class Comparison:
         args = self._args
         context = scenarios.Context(number, args.stop_tries, args.idle_seconds)
         settings = Settings(group.path, group.setup.context or args.ctx_size, group.setup.parallel or args.parallel,
-                            args.threads, extra=list(arm.extra))
+                            args.threads, extra=[*self._suite.options(arm.server), *arm.extra])
         binary = args.rein if arm.server is Rein else args.llama_server
         try:
             async with arm.server(binary, settings) as server:
@@ -108,10 +111,12 @@ class Comparison:
 
 
 def arguments() -> argparse.Namespace:
-    names = [scenario.name for scenario in scenarios.all_scenarios()]
+    names = list(dict.fromkeys(one.name for name in suites.NAMES for one in suites.suite(name).scenarios))
     parser = terminal.parser(__doc__, several_models=True)
     parser.add_argument("--llama-server", help="llama-server's binary (scripts/peer.sh installs one and prints its path)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each server is started (%(default)s)")
+    parser.add_argument("--suite", choices=suites.NAMES, default="cpu",
+                        help="which scenarios, and the bounds on them; gpu-trial is gpu in small (%(default)s)")
     parser.add_argument("--scenario", action="append", metavar="NAME", choices=names,
                         help="only this one; may be repeated: " + ", ".join(names))
     parser.add_argument("--only", choices=(Rein.name, LlamaServer.name), help="one server, no ratios")
@@ -130,18 +135,20 @@ def arguments() -> argparse.Namespace:
             parser.error("--model is needed")
         if parsed.only != Rein.name and not parsed.llama_server:
             parser.error("--llama-server is needed; scripts/peer.sh installs one and prints its path")
+    if parsed.docs and parsed.suite != "cpu":
+        parser.error("--docs writes the comparison of CPUs")
     return parsed
 
 
-async def measure(args: argparse.Namespace, results: Results, path: Path) -> bool:
+async def measure(args: argparse.Namespace, suite: Suite, results: Results, path: Path) -> bool:
     """Returns whether everything could be measured."""
     results.arguments = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
-    chosen = [one for one in scenarios.all_scenarios() if not args.scenario or one.name in args.scenario]
+    chosen = [one for one in suite.scenarios if not args.scenario or one.name in args.scenario]
     found = groups(args.model, chosen)
     if not found:
         say("none of these scenarios is about these models")
         return False
-    comparison = Comparison(args, results, path)
+    comparison = Comparison(args, suite, results, path)
     for number in range(args.rounds):
         say(f"round {number + 1} of {args.rounds}")
         began = time.perf_counter()
@@ -157,15 +164,17 @@ def main() -> int:
     complete = True
     if args.source:
         results = Results.load(args.source)
+        suite = suites.suite(results.arguments.get("suite", "cpu"))
     else:
+        suite = suites.suite(args.suite)
         path = args.append or report.new_path("compare")
         results = Results.load(path) if path.exists() else Results()
-        complete = asyncio.run(measure(args, results, path))
-    print(document.markdown(results))
+        complete = asyncio.run(measure(args, suite, results, path))
+    print(document.markdown(results, suite))
     if args.docs:
         document.write(results)
         say(f"wrote {document.DOCUMENT}")
-    say(bounds.verdict(results, scenarios.all_scenarios()))
+    say(bounds.verdict(bounds.judge(results, suite.scenarios, suite.bounds)))
     return 0 if complete else 1
 
 

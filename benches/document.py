@@ -1,6 +1,7 @@
 """The report of a comparison: a pure function of its saved results. Bounds, tables and curves, as Markdown and SVG."""
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import models
 import plots
 import report
 import scenarios
+import suites
 from results import Key, Results
 from scenarios import Scenario
+from suites import Suite
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 PLOTS = "plots"
@@ -70,7 +73,7 @@ def charts(results: Results) -> dict[str, str]:
     return {f"{curve.file}.svg": plots.svg(drawn) for curve, drawn in made.items() if drawn.series}
 
 
-def comparison(results: Results, section: str, chosen: list[Scenario]) -> list[str]:
+def comparison(results: Results, section: str, chosen: Iterable[Scenario]) -> list[str]:
     """The tables of a section: one for each pair of servers that its scenarios compare."""
     by_arms: dict[tuple[str, ...], list[list[str]]] = {}
     for scenario in chosen:
@@ -98,7 +101,7 @@ def _rows(results: Results, scenario: Scenario) -> list[list[str]]:
     return rows
 
 
-def stops(results: Results, chosen: list[Scenario]) -> str:
+def stops(results: Results, chosen: Iterable[Scenario]) -> str:
     """The percentiles over all tries of every stop; empty where there was none."""
     rows = []
     for scenario in chosen:
@@ -111,10 +114,9 @@ def stops(results: Results, chosen: list[Scenario]) -> str:
     return report.markdown(["stop", "model", "server", "tries", "p50 ms", "p99 ms", "max ms"], rows) if rows else ""
 
 
-def measured_on(results: Results) -> str:
+def measured_on(results: Results, every: Iterable[Scenario]) -> str:
     machine = results.machine
-    rounds = max((results.rounds_of(model, one.name) for model in results.models() for one in scenarios.all_scenarios()),
-                 default=0)
+    rounds = max((results.rounds_of(model, one.name) for model in results.models() for one in every), default=0)
     return (
         f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, from {results.began} on; "
         f"{rounds} rounds at most, each server started anew in each; {results.arguments.get('threads')} threads. "
@@ -122,11 +124,14 @@ def measured_on(results: Results) -> str:
     )
 
 
-def markdown(results: Results, with_plots: bool = False) -> str:
-    """The whole report; `with_plots` refers to the charts, which the caller writes."""
-    every = scenarios.all_scenarios()
+def markdown(results: Results, suite: Suite | None = None, with_plots: bool = False) -> str:
+    """The whole report of a suite (that of CPUs if none is given); `with_plots` refers to the charts, which the caller
+    writes."""
+    suite = suite or suites.suite("cpu")
+    every = suite.scenarios
     drawn = charts(results) if with_plots else {}
-    parts = [measured_on(results), "### Bounds", bounds.table(results, every)]
+    judged = bounds.judge(results, every, suite.bounds)
+    parts = [measured_on(results, every), "### Bounds", bounds.table(judged)]
     for section in dict.fromkeys(one.section for one in every):
         tables = comparison(results, section, every)
         if section == scenarios.Stop.section:

@@ -5,11 +5,14 @@ from pathlib import Path
 SMOLLM2 = "SmolLM2"
 GEMMA = "gemma-3"
 BOTH = (SMOLLM2, GEMMA)
+# What benches/random_model.py writes, of any shape, with the tokenizer of SmolLM2.
+RANDOM = "random"
 
 # Short name -> the tokens that end an answer, for servers that do not take ignore_eos.
 _END_TOKENS = {
     SMOLLM2: (0, 2),  # <|endoftext|>, <|im_end|>
     GEMMA: (1, 106),  # <eos>, <end_of_turn>
+    RANDOM: (0, 2),
 }
 
 
@@ -20,7 +23,7 @@ def name(path: str) -> str:
 
 
 def is_known(short: str) -> bool:
-    return short in _END_TOKENS
+    return short in BOTH
 
 
 def end_tokens(path: str) -> tuple[int, ...]:

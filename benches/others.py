@@ -89,7 +89,8 @@ class Others:
         while not self._ending:
             await self._may_begin.wait()
             messages = prompts.story(next(subjects))
-            stream = await self._server.stream(prompts.request(messages, TOKENS))
+            request = prompts.request(messages, TOKENS, **await self._server.endless())
+            stream = await self._server.stream(request)
             self._streams[slot] = stream
             answer = await stream.finish()
             self._streams[slot] = None

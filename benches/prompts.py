@@ -1,5 +1,6 @@
 """Prompts of known length, and prompts whose greedy answer by the default model is long."""
 
+import itertools
 import random
 from typing import Any
 
@@ -29,6 +30,12 @@ def user(text: str) -> list[dict[str, str]]:
 def story(subject: str) -> list[dict[str, str]]:
     """A conversation whose answer runs on."""
     return user(f"Write a very long story about {subject}, with many chapters.")
+
+
+def topics(count: int) -> list[str]:
+    """As many subjects as are asked for, all different."""
+    more = (f"{first} and {second}" for first in TOPICS for second in TOPICS if first != second)
+    return [*TOPICS, *itertools.islice(more, max(0, count - len(TOPICS)))][:count]
 
 
 def about(topic: str) -> list[dict[str, str]]:

@@ -56,9 +56,9 @@ def new_path(kind: str) -> Path:
     return RESULTS / f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}.json"
 
 
-def save(kind: str, results: dict[str, Any]) -> Path:
-    """Writes bench-results/KIND-TIME.json and returns its path."""
-    RESULTS.mkdir(exist_ok=True)
-    path = new_path(kind)
+def save(kind: str, results: dict[str, Any], path: Path | None = None) -> Path:
+    """Writes bench-results/KIND-TIME.json, or another file, and returns its path."""
+    path = path or new_path(kind)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"machine": machine(), **results}, indent=1) + "\n", encoding="utf-8")
     return path

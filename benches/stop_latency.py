@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How soon rein stops, phase by phase, while others are being served.
 
-Phases: queued, prefill (a 6,000-token prompt), decode: each with 3 other runs active. load: of a
+Phases: queued, prefill (a prompt of --prompt-words), decode: each with 3 other runs active. load: of a
 second model, alone, because a load takes the place of the model that runs would use. Each is stopped
 by POST /api/inference/cancel and by closing the connection.
 
@@ -25,6 +25,7 @@ import sys
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import prompts
@@ -40,6 +41,9 @@ RUN_PHASES = ("queued", "prefill", "decode")
 LOGGED_CAUSE = {"cancel": "user", "disconnect": "disconnect"}
 LOG = {"REIN_LOG": "warn,rein::stop=debug"}
 OTHERS = 3
+USUAL_WORDS = 6000
+# Until a prompt of that many words is being computed.
+LEAST_WAIT_SECONDS = 0.05
 LET_GO_SECONDS = 5.0
 # A field of a line in the log: name=value or name="value".
 FIELD = re.compile(r'(\w+)="?([\w.]+)"?')
@@ -95,27 +99,47 @@ class StopLog:
         raise RuntimeError("the stop was not logged")
 
 
+@dataclass(frozen=True)
+class Waits:
+    """How long a run is left in its phase before it is stopped: between two times, in seconds."""
+
+    words: int
+    least: float
+    most: float
+
+
+async def waits(server: Rein, phase: str, words: int) -> Waits:
+    """For a prefill by how long that prompt takes alone: beside others it takes longer, so the stop is inside it."""
+    if phase != "prefill":
+        return Waits(20, 0.05, 0.3)
+    alone = [await server.chat(prompts.request(prompts.words(words, f"alone {n}"), 1, **await server.endless()))
+             for n in range(2)]
+    # To read the text takes its time, too; that is not yet the phase.
+    least = LEAST_WAIT_SECONDS * words / USUAL_WORDS
+    return Waits(words, least, max(1.1 * least, min(3.0, 0.6 * alone[-1].ttft)))
+
+
 class Victim:
     """A run that is brought into a phase and stopped there."""
 
-    def __init__(self, server: Rein, phase: str, chance: random.Random) -> None:
-        self._server, self._phase, self._chance = server, phase, chance
+    def __init__(self, server: Rein, phase: str, times: Waits, chance: random.Random) -> None:
+        self._server, self._phase, self._waits, self._chance = server, phase, times, chance
         self._cancel_id = str(uuid.UUID(int=chance.getrandbits(128)))
         self._stream: sse.ChatStream | None = None
 
     async def reach(self) -> None:
         """Starts the run and waits until it is in its phase."""
-        long = self._phase == "prefill"
-        messages = prompts.words(6000 if long else 20, self._cancel_id)
+        messages = prompts.words(self._waits.words, self._cancel_id)
         if self._phase == "decode":
             messages = prompts.story(self._chance.choice(prompts.SUBJECTS))
-        self._stream = await self._server.stream(prompts.request(messages, 1400, cancel_id=self._cancel_id))
+        endless = await self._server.endless()
+        self._stream = await self._server.stream(prompts.request(messages, 1400, cancel_id=self._cancel_id, **endless))
         if self._phase == "decode":
             await self._stream.text_events(self._chance.randint(3, 20))
             if self._stream.answer.ended:
                 raise RuntimeError("the answer ended before the stop")
         else:
-            await asyncio.sleep(self._chance.uniform(0.05, 3.0 if long else 0.3))
+            await asyncio.sleep(self._chance.uniform(self._waits.least, self._waits.most))
             if self._stream.answer.arrivals:
                 raise RuntimeError(f"the run had left the phase {self._phase} before the stop")
 
@@ -144,10 +168,10 @@ class Victim:
             await self._stream.drop()
 
 
-async def try_run(server: Rein, others: Others, row: Row, chance: random.Random) -> None:
+async def try_run(server: Rein, others: Others, row: Row, times: Waits, chance: random.Random) -> None:
     """One stop of a run beside the others."""
     await others.hold()
-    victim = Victim(server, row.phase, chance)
+    victim = Victim(server, row.phase, times, chance)
     try:
         await victim.reach()
         log = StopLog(server, row)
@@ -159,17 +183,18 @@ async def try_run(server: Rein, others: Others, row: Row, chance: random.Random)
         others.release()
 
 
-async def run_phase(binary: str, settings: Settings, phase: str, tries: int) -> tuple[list[Row], list[Record]]:
+async def run_phase(args: argparse.Namespace, settings: Settings, phase: str) -> tuple[list[Row], list[Record]]:
     """Both causes for one phase, on a server of its own."""
-    rows = [Row(phase, cause, tries) for cause in CAUSES]
-    async with Rein(binary, settings) as server:
+    rows = [Row(phase, cause, args.tries) for cause in CAUSES]
+    async with Rein(args.rein, settings) as server:
+        times = await waits(server, phase, args.prompt_words)
         others = Others(server, OTHERS)
         try:
             for row in rows:
                 chance = random.Random(f"{phase} {row.cause}")
                 for _ in range(row.tries):
-                    await try_run(server, others, row, chance)
-                say(f"{phase} by {row.cause}: {tries - len(row.failures)} of {tries} stops")
+                    await try_run(server, others, row, times, chance)
+                say(f"{phase} by {row.cause}: {row.tries - len(row.failures)} of {row.tries} stops")
             return rows, await others.finish()
         finally:
             await others.abandon()
@@ -227,6 +252,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tries", type=int, default=50, help="stops for each phase and cause (%(default)s)")
     parser.add_argument("--phase", action="append", choices=(*RUN_PHASES, "load"), help="only this one; may be repeated")
     parser.add_argument("-c", "--ctx-size", type=int, default=32768, help="context for all slots (%(default)s)")
+    parser.add_argument("--prompt-words", type=int, default=USUAL_WORDS,
+                        help="of the prompt that is stopped: for a second or more of computing (%(default)s)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="where the figures go, instead of bench-results/")
     return parser.parse_args()
 
 
@@ -239,7 +267,7 @@ async def main() -> int:
         slots = OTHERS if phase == "queued" else OTHERS + 1
         settings = Settings(args.model, args.ctx_size, slots, args.threads, environment=LOG)
         if phase != "load":
-            more, ran = await run_phase(args.rein, settings, phase, args.tries)
+            more, ran = await run_phase(args, settings, phase)
             rows += more
             records += ran
         elif args.load_model:
@@ -251,10 +279,10 @@ async def main() -> int:
         for failure in sorted(set(row.failures)):
             say(f"{row.phase} by {row.cause}: {row.failures.count(failure)} times: {failure}")
     path = report.save("stop-latency", {
-        "arguments": vars(args),
+        "arguments": {**vars(args), "save": str(args.save)},
         "rows": [row.as_json() for row in rows],
         "others": [record.as_json() for record in records],
-    })
+    }, args.save)
     say(f"saved {path}")
     return 1 if short or any(row.failures for row in rows) else 0
 

@@ -11,6 +11,7 @@ import document
 import models
 import plots
 import scenarios
+import suites
 from results import Key, Results
 
 
@@ -30,7 +31,7 @@ THEIRS = (models.SMOLLM2, "llama-server", "long_prompt_beside", "ttft")
 
 class Judged(unittest.TestCase):
     def check(self, results: Results, text: str, expected: list[str]) -> None:
-        table = bounds.table(results, scenarios.all_scenarios())
+        table = bounds.table(bounds.judge(results, scenarios.all_scenarios()))
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
         self.assertIn(expected, [row[3:] for row in rows if row[0] == text])
 
@@ -45,18 +46,20 @@ class Judged(unittest.TestCase):
         self.check(rows, "TTFT of that prompt", ["1.25 [1.00..1.50]", "2", "yes"])
 
     def test_the_verdict_names_what_falls_short(self) -> None:
-        verdict = bounds.verdict(results_of({GAP: [0.3], OURS: [1.0], THEIRS: [2.0]}), scenarios.all_scenarios())
+        rows = results_of({GAP: [0.3], OURS: [1.0], THEIRS: [2.0]})
+        verdict = bounds.verdict(bounds.judge(rows, scenarios.all_scenarios()))
         self.assertTrue(verdict.startswith("1 bound holds, 1 does not, "), verdict)
         self.assertIn("\n  does not hold: largest gap of a stream beside a 2,000-token prompt, s (SmolLM2): 0.30", verdict)
 
     def test_every_bound_is_on_a_metric_that_is_measured_on_its_models(self) -> None:
-        by_name = {one.name: one for one in scenarios.all_scenarios()}
-        for bound in bounds.BOUNDS:
-            scenario = by_name[bound.scenario]
-            self.assertIn(bound.metric, [metric.name for metric in scenario.metrics], bound.text)
-            self.assertTrue(all(scenario.runs_on(model) for model in bound.models), bound.text)
-            self.assertEqual(len(scenario.setup.arms), 2 if bound.ratio else len(scenario.setup.arms), bound.text)
-            self.assertNotEqual(bound.at_most is None, bound.at_least is None, bound.text)
+        for suite in map(suites.suite, suites.NAMES):
+            by_name = {one.name: one for one in suite.scenarios}
+            for bound in suite.bounds:
+                scenario = by_name[bound.scenario]
+                self.assertIn(bound.metric, [metric.name for metric in scenario.metrics], bound.text)
+                self.assertTrue(all(scenario.runs_on(model) for model in bound.models), bound.text)
+                self.assertEqual(len(scenario.setup.arms), 2 if bound.ratio else len(scenario.setup.arms), bound.text)
+                self.assertNotEqual(bound.at_most is None, bound.at_least is None, bound.text)
 
     def test_every_point_of_a_curve_is_measured(self) -> None:
         known = {(one.name, metric.name) for one in scenarios.all_scenarios() for metric in one.metrics}

@@ -54,18 +54,23 @@ class FourStreams(Scenario):
 
 
 class Throughput(Scenario):
-    """All tokens of `streams` sampled answers by wall time, and what the process holds in memory after them."""
+    """All tokens of `streams` sampled answers by wall time, and what the process holds in memory after them.
+
+    `warm`: before that, as many answers as there are streams are thrown away.
+    """
 
     section = "Streams"
     on = (models.GEMMA,)
-    tokens = 128
     # Few streams are soon over: they are repeated until about as many tokens have come as of many.
     least_tokens = 300
+    warm_tokens = 32
 
-    def __init__(self, streams: int) -> None:
+    def __init__(self, streams: int, tokens: int = 128, prefix: str = "", warm: bool = False) -> None:
         shown = "1 stream" if streams == 1 else f"{streams} streams"
         self.streams = streams
-        self.name = f"throughput_{streams}"
+        self.tokens = tokens
+        self.name = f"{prefix}throughput_{streams}"
+        self._warm = warm
         self.metrics = (
             Metric("total", f"{shown}, sampled, all tokens by wall time", "tok/s", higher=True),
             Metric("decode", f"{shown}, sampled, while all decode", "tok/s", higher=True),
@@ -76,21 +81,26 @@ class Throughput(Scenario):
     async def run(self, server: Server, context: Context) -> Values:
         endless = await server.endless()
         repeats = max(1, round(self.least_tokens / (self.streams * self.tokens)))
+        if self._warm:
+            await self._all(server, endless, 100 * context.round + repeats, self.warm_tokens)
         rates = [await self._once(server, endless, 100 * context.round + repeat) for repeat in range(repeats)]
         totals, decodes = zip(*rates)
         return {"total": [*totals], "decode": [*decodes], "memory": [cpu.resident_mib(server.pid)]}
 
     async def _once(self, server: Server, endless: dict, seed: int) -> tuple[float, float]:
-        requests = [
-            prompts.sampled(prompts.about(topic), self.tokens, seed, **endless)
-            for topic in prompts.TOPICS[: self.streams]
-        ]
         began = time.perf_counter()
-        answers = await asyncio.gather(*(server.chat(request) for request in requests))
-        for answer in answers:
-            expect_full(answer, self.tokens)
+        answers = await self._all(server, endless, seed, self.tokens)
         wall = max(answer.ended for answer in answers) - began
         return self.streams * self.tokens / wall, rate_beside(answers)
+
+    async def _all(self, server: Server, endless: dict, seed: int, tokens: int) -> list[sse.Answer]:
+        requests = [
+            prompts.sampled(prompts.about(topic), tokens, seed, **endless) for topic in prompts.topics(self.streams)
+        ]
+        answers = await asyncio.gather(*(server.chat(request) for request in requests))
+        for answer in answers:
+            expect_full(answer, tokens)
+        return answers
 
 
 class LongStreams(Scenario):

@@ -92,6 +92,9 @@ impl DecodeThread {
             Some(sampler) => self.tried(sampler).map(Some),
             None => Ok(None),
         });
+        if let Ok(Some(sampler)) = &tried {
+            tracing::info!("tokens are drawn by {}", sampler.name());
+        }
         tried.unwrap_or_else(|reason| {
             tracing::warn!("tokens are drawn on the CPU: {reason}");
             None

@@ -74,6 +74,16 @@ impl StepSampler {
         }))
     }
 
+    /// What draws, as the log names it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.drawing {
+            #[cfg(feature = "cuda")]
+            Drawing::Kernels(_) => "the GPU",
+            Drawing::Reference { .. } => "the reference of the GPU's kernels",
+        }
+    }
+
     /// Begins a step.
     pub fn step<'r>(&mut self) -> Step<'_, 'r> {
         self.upload.clear();
