@@ -34,7 +34,11 @@ async fn a_server_whose_output_is_closed_goes_on() {
     );
     drop(server.0.stdout.take());
     let url = format!("http://127.0.0.1:{port}/livez");
-    let is_alive = async || reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200);
+    let is_alive = async || {
+        reqwest::get(&url)
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+    };
     within("the server answers", async {
         while !is_alive().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
