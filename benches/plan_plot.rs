@@ -15,6 +15,7 @@ use simulation::{Arrival, Machine, Piece, simulate};
 const LIMITS: Limits = Limits {
     max_step: Duration::from_millis(100),
     max_chunk: 512,
+    can_abort: true,
 };
 
 /// SmolLM2 on two cores (docs/benchmarks.md, "Attention"), without noise.

@@ -15,6 +15,7 @@ use simulation::{Arrival, Machine, Step, simulate};
 const LIMITS: Limits = Limits {
     max_step: Duration::from_millis(100),
     max_chunk: 512,
+    can_abort: true,
 };
 
 /// How far the planner may stretch a step where that reads much faster (`planner::STRETCH`).

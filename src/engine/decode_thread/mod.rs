@@ -104,6 +104,7 @@ impl DecodeThread {
             limits: Limits {
                 max_step: params.max_step,
                 max_chunk: params.max_chunk.clamp(1, context.n_batch()) as usize,
+                can_abort: !context.model().is_on_gpu(),
             },
             slow_client: params.slow_client,
             batch: Batch::new(),
