@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(judge(steps[0]))
 }
 
-/// Says whether the bound is kept. benches/gpu_report.py reads that line.
+/// Says whether the bound is kept. `benches/gpu_report.py` reads that line.
 fn judge(step: f64) -> ExitCode {
     let is_kept = step <= BOUND;
     let word = if is_kept { "kept" } else { "missed" };

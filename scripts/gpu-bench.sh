@@ -30,12 +30,13 @@ trial=no
 while [ "$#" -gt 0 ]; do
     case "$1" in
     --trial)
-        trial=yes rounds=1 tries=2 threads=2 prompt_words=2000 context=16384 suite=gpu-trial shape=small
+        trial=yes rounds=1 tries=2 threads=1 prompt_words=2000 context=16384 suite=gpu-trial shape=small
         shift
         continue
         ;;
     esac
-    value=${2:?"$1 needs a value; see scripts/gpu-bench.sh --help"}
+    [ "$#" -ge 2 ] || die 64 "'$1' is unknown or lacks its value; see scripts/gpu-bench.sh --help"
+    value=$2
     case "$1" in
     --part)
         [[ "$value" =~ ^(compare|stops|sampling)$ ]] || die 64 "--part is compare, stops or sampling, not '$value'"

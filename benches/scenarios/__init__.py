@@ -50,7 +50,7 @@ def all_scenarios() -> list[Scenario]:
 def gpu_scenarios(streams: int, tokens: int, prompt: int, beside: int) -> list[Scenario]:
     """One stream and `streams`, of `tokens` tokens each; a prompt of `prompt` words beside `beside` streams."""
     made = [
-        *(Throughput(count, tokens, GPU_PREFIX, warm=True) for count in (1, streams)),
+        *(Throughput(count, tokens, tokens, GPU_PREFIX, warm=True) for count in (1, streams)),
         LongPromptBesideMany(prompt, beside, GPU_PREFIX),
     ]
     for one in made:

@@ -56,21 +56,20 @@ class FourStreams(Scenario):
 class Throughput(Scenario):
     """All tokens of `streams` sampled answers by wall time, and what the process holds in memory after them.
 
+    `least_tokens`: few streams are soon over; they are repeated until about as many tokens have come as of many.
     `warm`: before that, as many answers as there are streams are thrown away.
     """
 
     section = "Streams"
     on = (models.GEMMA,)
-    # Few streams are soon over: they are repeated until about as many tokens have come as of many.
-    least_tokens = 300
     warm_tokens = 32
 
-    def __init__(self, streams: int, tokens: int = 128, prefix: str = "", warm: bool = False) -> None:
+    def __init__(self, streams: int, tokens: int = 128, least_tokens: int = 300, prefix: str = "", warm: bool = False) -> None:
         shown = "1 stream" if streams == 1 else f"{streams} streams"
         self.streams = streams
         self.tokens = tokens
         self.name = f"{prefix}throughput_{streams}"
-        self._warm = warm
+        self._repeats, self._warm = max(1, round(least_tokens / (streams * tokens))), warm
         self.metrics = (
             Metric("total", f"{shown}, sampled, all tokens by wall time", "tok/s", higher=True),
             Metric("decode", f"{shown}, sampled, while all decode", "tok/s", higher=True),
@@ -80,10 +79,10 @@ class Throughput(Scenario):
 
     async def run(self, server: Server, context: Context) -> Values:
         endless = await server.endless()
-        repeats = max(1, round(self.least_tokens / (self.streams * self.tokens)))
+        seeds = range(100 * context.round, 100 * context.round + self._repeats)
         if self._warm:
-            await self._all(server, endless, 100 * context.round + repeats, self.warm_tokens)
-        rates = [await self._once(server, endless, 100 * context.round + repeat) for repeat in range(repeats)]
+            await self._all(server, endless, seeds.stop, self.warm_tokens)
+        rates = [await self._once(server, endless, seed) for seed in seeds]
         totals, decodes = zip(*rates)
         return {"total": [*totals], "decode": [*decodes], "memory": [cpu.resident_mib(server.pid)]}
 
