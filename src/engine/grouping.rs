@@ -64,7 +64,7 @@ mod tests {
         check(&gpu, &[0, 2, 30, 63], true, &[&[0, 2, 30, 63]]);
         check(&gpu, &[0, 2, 3, 5], false, &[&[0], &[2, 3], &[5]]);
         // Rows count too: a short gap is filled, a long one is not.
-        let cpu = machine(5000, 2000);
+        let cpu = machine(5000, 1500);
         check(&cpu, &[0, 2, 9, 10, 12], true, &[&[0, 2], &[9, 10, 12]]);
         // Rows are all that counts.
         check(&machine(0, 1000), &[0, 2, 3], true, &[&[0], &[2, 3]]);
