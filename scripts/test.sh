@@ -19,14 +19,14 @@ profile=default
 # For each target; a longer hunt is 'make fuzz'.
 fuzz_seconds=30
 
-# Of what scripts/device-test.sh runs on a device that is not the processor, what takes two minutes.
+# Of what scripts/device-test.sh runs on a device that is not the processor, what takes four minutes.
 on_device='test(/^stop::/) or test(/^cancel::/) or test(/^correctness::/)'
 
 build() { scripts/build.sh >/dev/null; }
 models() { scripts/models.sh all >/dev/null; }
 suite() { scripts/schema-suite.sh >/dev/null; }
 
-say "Everything: about 9 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
+say "Everything: about 22 minutes once llama.cpp is built (the first build: about 7 minutes more on 2 cores)."
 step 'setup' scripts/setup.sh test
 step 'build' build
 step 'models' models
