@@ -14,3 +14,5 @@ mod serving;
 mod stops;
 mod support;
 mod tokens;
+#[path = "../common/waiting.rs"]
+mod waiting;

@@ -1,13 +1,13 @@
 //! Models on the device, and what they answer.
 
-use std::time::{Duration, Instant};
-
 use rein::llama::{Backend, Token};
 use rein::{
     Delta, GenerateRequest, Generation, LoadOptions, LocalModel, Prompt, SamplingParams, Summary,
 };
 
 use super::models;
+
+pub use super::waiting::wait_until;
 
 /// Bytes that nobody has taken of each device.
 pub fn free_memory() -> Vec<u64> {
@@ -70,18 +70,6 @@ pub fn finish(generation: Generation) -> (Vec<Token>, Summary) {
 pub fn answer(model: &LocalModel, prompt: &str, tokens: u32) -> Vec<Token> {
     let generation = model.generate(request(model, prompt, tokens));
     finish(generation.expect("it is accepted")).0
-}
-
-/// Waits for a condition; the limit only catches hangs.
-pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "still waiting until {what}"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// About so many words, and the same each time.

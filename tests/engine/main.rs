@@ -27,3 +27,5 @@ mod structured;
 mod support;
 mod tiny;
 mod tiny_bert;
+#[path = "../common/waiting.rs"]
+mod waiting;

@@ -1,13 +1,14 @@
 //! Models and prompts for the engine's tests.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use rein::llama::Token;
 use rein::models::model_directory;
 use rein::{
     Delta, GenerateRequest, Generation, LoadOptions, LocalModel, Prompt, SamplingParams, Summary,
 };
+
+pub use super::waiting::wait_until;
 
 /// SmolLM2-135M-Instruct, `Q4_1`.
 pub const SMOLLM: &str = "SmolLM2-135M-Instruct-Q4_1.gguf";
@@ -119,18 +120,6 @@ pub fn finish(generation: Generation) -> Answer {
         }
     }
     panic!("the stream ended without a result");
-}
-
-/// Waits for a condition; the limit only catches hangs.
-pub fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "still waiting until {what}"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// True when nothing runs or waits on a model.

@@ -36,7 +36,7 @@ impl DecodeThread {
         let held = self.active.iter().filter(|run| run.holds_row());
         let ids: Vec<u64> = held.map(|run| run.id).collect();
         for id in ids {
-            let Some(index) = self.active.iter().position(|run| run.id == id) else {
+            let Some(index) = self.index_of(id) else {
                 continue;
             };
             let run = &mut self.active[index];

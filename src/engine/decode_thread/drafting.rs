@@ -67,7 +67,7 @@ impl DecodeThread {
 
     /// Computes a run's last token and a draft behind it, and keeps of the draft what the sampler draws too.
     pub(super) fn decode_draft(&mut self, id: u64, drafted: &[Token]) {
-        let Some(index) = self.active.iter().position(|run| run.id == id) else {
+        let Some(index) = self.index_of(id) else {
             return;
         };
         let run = &mut self.active[index];

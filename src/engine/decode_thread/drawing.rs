@@ -5,7 +5,7 @@ use super::forcing::Forced;
 use crate::engine::error::DrawError;
 use crate::engine::events::FinishReason;
 use crate::engine::run::Run;
-use crate::llama::Token;
+use crate::llama::{LlamaError, SeqId, Token};
 
 /// What a decode has computed of a run.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ impl DecodeThread {
     }
 
     /// Counts a run's tokens. Gives its sequence where that has now read all of the prompt.
-    fn count(&mut self, computed: &Computed) -> Option<crate::llama::SeqId> {
+    fn count(&mut self, computed: &Computed) -> Option<SeqId> {
         let run = self.active.iter_mut().find(|run| run.id == computed.id)?;
         let end = run.computed + computed.tokens;
         if let Some(seq) = run.seq {
@@ -69,7 +69,8 @@ impl DecodeThread {
         }
     }
 
-    fn index_of(&self, id: u64) -> Option<usize> {
+    /// Where a run stands now: runs are removed as they finish.
+    pub(super) fn index_of(&self, id: u64) -> Option<usize> {
         self.active.iter().position(|run| run.id == id)
     }
 
@@ -78,41 +79,39 @@ impl DecodeThread {
         let Some(index) = self.index_of(id) else {
             return false;
         };
+        self.is_to_draw(index, row).unwrap_or_else(|error| {
+            self.fail_all(&[id], &error.to_string());
+            false
+        })
+    }
+
+    fn is_to_draw(&mut self, index: usize, row: usize) -> Result<bool, LlamaError> {
         if self.active[index].flag.is_set() {
             // Computed in the batch that was in flight; the next sweep ends the run.
             self.metrics.wasted_tokens.increment(1);
-            return false;
+            return Ok(false);
         }
         // Where the prompt has opened a thought, and there is to be none.
-        match self.force(index) {
-            Ok(Forced::Nothing) => {}
-            Ok(Forced::More) => {
+        match self.force(index)? {
+            Forced::Nothing => {}
+            Forced::More => {
                 self.active[index].flush();
-                return false;
+                return Ok(false);
             }
-            Ok(Forced::End(reason)) => {
+            Forced::End(reason) => {
                 self.finish(index, reason);
-                return false;
-            }
-            Err(error) => {
-                self.fail_all(&[id], &error.to_string());
-                return false;
+                return Ok(false);
             }
         }
-        match self.holds(index, row) {
-            Ok(true) => return false,
-            Ok(false) => {}
-            Err(error) => {
-                self.fail_all(&[id], &error.to_string());
-                return false;
-            }
+        if self.holds(index, row)? {
+            return Ok(false);
         }
         // Nothing could be drawn but the end, which is not counted before such a decode either.
         if self.active[index].is_complete() {
             self.finish(index, FinishReason::EndOfTurn);
-            return false;
+            return Ok(false);
         }
-        true
+        Ok(true)
     }
 
     /// Draws a token from each of these rows, in this order.

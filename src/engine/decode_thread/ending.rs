@@ -76,7 +76,7 @@ impl DecodeThread {
     pub(super) fn fail_all(&mut self, ids: &[u64], message: &str) {
         tracing::error!(message, runs = ids.len(), "a decode or a draw failed");
         for id in ids {
-            let Some(index) = self.active.iter().position(|run| run.id == *id) else {
+            let Some(index) = self.index_of(*id) else {
                 continue;
             };
             let run = self.active.remove(index);

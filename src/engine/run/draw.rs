@@ -45,10 +45,8 @@ impl Run {
     /// Draws its next token; the caller hands it to [`Self::accept`], in the order of the draws.
     pub(in crate::engine) fn draw(&mut self, logits: &[f32]) -> Result<Token, DrawError> {
         let is_free = self.thinks_before_form();
-        let mask = match self.masks.as_mut().filter(|_| !is_free) {
-            Some(masks) => Some(masks.mask()?),
-            None => None,
-        };
+        let masks = self.masks.as_mut().filter(|_| !is_free);
+        let mask = masks.map(MaskAhead::mask).transpose()?;
         let drawn = self.sampler.draw(logits, mask)?;
         Ok(self.take(drawn))
     }
@@ -61,10 +59,8 @@ impl Run {
     /// What [`Self::draw`] would do, for the GPU to do it. [`Self::take_result`] has to follow.
     pub(in crate::engine) fn request(&mut self) -> Result<RowRequest<'_>, DrawError> {
         let is_free = self.thinks_before_form();
-        let mask = match self.masks.as_mut().filter(|_| !is_free) {
-            Some(masks) => Some(masks.mask()?),
-            None => None,
-        };
+        let masks = self.masks.as_mut().filter(|_| !is_free);
+        let mask = masks.map(MaskAhead::mask).transpose()?;
         Ok(self.sampler.request(mask))
     }
 

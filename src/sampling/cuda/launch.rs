@@ -93,36 +93,14 @@ impl GpuSampler {
         let Some(sizes) = upload.sizes() else {
             return Ok(());
         };
-        let bytes = [
-            sizes.results(),
-            sizes.chunk_keys(),
-            sizes.chunk_counts(),
-            sizes.part_sums(),
-            sizes.wide_keys(),
-            sizes.wide_weights(),
-        ];
-        for (memory, bytes) in self.memory.iter_mut().zip(bytes) {
+        for (memory, bytes) in self.memory.iter_mut().zip(sizes.buffers()) {
             grow(&self.stream, memory, bytes.div_ceil(size_of::<u64>()))?;
         }
-        let [
-            results,
-            chunk_keys,
-            chunk_counts,
-            part_sums,
-            wide_keys,
-            wide_weights,
-        ] = self
+        let addresses = self
             .memory
             .each_ref()
             .map(|memory| memory.device_ptr(&self.stream).0);
-        let bytes = upload.bytes(&Buffers {
-            results,
-            chunk_keys,
-            chunk_counts,
-            part_sums,
-            wide_keys,
-            wide_weights,
-        });
+        let bytes = upload.bytes(&Buffers::at(addresses));
         grow(&self.stream, &mut self.upload, bytes.len())?;
         self.stream
             .memcpy_htod(bytes, &mut self.upload)

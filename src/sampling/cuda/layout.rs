@@ -181,6 +181,19 @@ pub struct Sizes {
 }
 
 impl Sizes {
+    /// Bytes of all buffers, in the order of [`Buffers`](super::Buffers).
+    #[must_use]
+    pub fn buffers(self) -> [usize; 6] {
+        [
+            self.results(),
+            self.chunk_keys(),
+            self.chunk_counts(),
+            self.part_sums(),
+            self.wide_keys(),
+            self.wide_weights(),
+        ]
+    }
+
     /// Bytes of the results.
     #[must_use]
     pub fn results(self) -> usize {

@@ -47,13 +47,7 @@ impl ReferenceSampler {
     }
 
     fn buffers(&mut self, sizes: Sizes) -> Buffers {
-        let others = [
-            sizes.chunk_keys(),
-            sizes.chunk_counts(),
-            sizes.part_sums(),
-            sizes.wide_keys(),
-            sizes.wide_weights(),
-        ];
+        let [_, others @ ..] = sizes.buffers();
         if self.results.len() < sizes.rows {
             self.results.resize(sizes.rows, RowResult::zeroed());
         }
@@ -69,13 +63,6 @@ impl ReferenceSampler {
             .others
             .each_mut()
             .map(|words| words.as_mut_ptr() as u64);
-        Buffers {
-            results,
-            chunk_keys: keys,
-            chunk_counts: counts,
-            part_sums: sums,
-            wide_keys,
-            wide_weights,
-        }
+        Buffers::at([results, keys, counts, sums, wide_keys, wide_weights])
     }
 }

@@ -22,6 +22,29 @@ pub struct Buffers {
     pub wide_weights: u64,
 }
 
+impl Buffers {
+    /// From addresses in the order of [`Sizes::buffers`].
+    #[must_use]
+    pub fn at(addresses: [u64; 6]) -> Self {
+        let [
+            results,
+            chunk_keys,
+            chunk_counts,
+            part_sums,
+            wide_keys,
+            wide_weights,
+        ] = addresses;
+        Self {
+            results,
+            chunk_keys,
+            chunk_counts,
+            part_sums,
+            wide_keys,
+            wide_weights,
+        }
+    }
+}
+
 /// A row of logits on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Logits {
